@@ -1,0 +1,65 @@
+# `make book` reproduces the paper and builds its pages; `make test` checks the code. `make help`.
+
+PYTHON  ?= python3.11
+PROFILE ?= demo
+PY      := .venv/bin/python
+PIP     := $(PY) -m pip install -qq --disable-pip-version-check --no-deps
+
+SHELL         := bash
+.SHELLFLAGS   := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help book test test-all bench lint clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@echo '  PYTHON=/path/to/python3.11 makes .venv with another Python; WSSS_RUNS=DIR keeps results elsewhere.'
+
+book: .venv/.stamp ## reproduce the paper (PROFILE=demo) and build the book in _build/html
+	@$(PY) -m wsss.book --profile $(PROFILE)
+	@echo 'building the pages'
+	@.venv/bin/jupyter-book build -q book
+	@echo 'the book is ready: file://$(CURDIR)/_build/html/index.html'
+
+test: .venv/.stamp ## tests, doctests, layers and notebooks, on two cores
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal
+	@$(NBVAL)
+
+test-all: .venv/.stamp ## the same with the slow tests
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m ''
+	@$(NBVAL)
+
+bench: .venv/.stamp ## compare this code with the usual way, as ratios
+	@shopt -s nullglob; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script"; done
+
+lint: .venv/.stamp ## style, types and layers; changes nothing
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m pyright
+	@.venv/bin/lint-imports --no-logo --no-cache
+
+clean: ## remove pages and caches; RUNS=1 removes the results in runs/ too (hours of work)
+	@rm -rf _build book/notebooks build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+	@if [ '$(RUNS)' = 1 ]; then rm -rf runs; fi
+
+NBVAL = OMP_NUM_THREADS=1 WSSS_PROFILE=smoke WSSS_RUNS=$(CURDIR)/runs/smoke $(PY) -m pytest --nbval-lax --nbval-current-env \
+	--nbval-sanitize-with tests/sanitize.cfg notebooks
+
+# An installation that was killed may look complete to pip, so the mark it leaves makes the next
+# one start afresh; the stamp is written last.
+.venv/.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+		|| { echo '$(PYTHON) is not a Python 3.11 with venv: install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@if [ -e .venv/.unfinished ]; then rm -rf .venv; fi
+	@if [ -e $(PY) ]; then echo 'updating .venv'; else echo 'creating .venv (about 3 minutes and 6 GB the first time)'; fi
+	@mkdir -p .venv && touch .venv/.unfinished
+	@$(PYTHON) -m venv .venv
+	@if command -v "$${CXX:-c++}" >/dev/null; then cat requirements.lock; \
+		else echo 'no C++ compiler: leaving out pydensecrf, which only checks our own dense CRF' >&2; \
+			grep -v '^pydensecrf2==' requirements.lock; fi > .venv/wanted.txt
+	@$(PIP) -r .venv/wanted.txt
+	@$(PIP) --no-build-isolation -e .
+	@rm .venv/.unfinished && touch $@

@@ -1,0 +1,211 @@
+"""The fourteen claims: all there, of cells that exist; and the way from scores to a page."""
+
+import dataclasses
+import json
+from collections import Counter
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from wsss.claims import (
+    BOUNDS,
+    CLAIMS,
+    claim_lines,
+    count_verdicts,
+    evaluate,
+    judged,
+    median_spread,
+    show_comparisons,
+    show_verdicts,
+    stages_needed,
+)
+from wsss.claims.fourteen import PAPER
+from wsss.engine import graph
+from wsss.forest import forest_plot
+from wsss.plan import counts
+from wsss.profiles import Pipeline, Recipe, get_profile
+from wsss.stages import Store, WeightTrace
+from wsss.tables import TABLES, C
+
+EXTRA = Recipe(C, segmenter="resnet101")  # trained for claim 13 alone
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline(get_profile("smoke"))
+
+
+def without_resnet(pipeline):
+    profile = dataclasses.replace(
+        pipeline.profile, cam_networks={"vgg16": pipeline.profile.cam_networks["vgg16"]}
+    )
+    return Pipeline(profile)
+
+
+def results_with(value, rng_seeds=(0, 1, 2)):
+    rng = np.random.default_rng(0)
+    frames = [
+        pd.DataFrame(
+            value(claim) + rng.normal(0, 0.1, (len(claim.comparisons), len(rng_seeds))),
+            [comparison.name for comparison in claim.comparisons],
+            rng_seeds,
+        )
+        for claim in CLAIMS
+    ]
+    return [judged(claim, frame) for claim, frame in zip(CLAIMS, frames, strict=True)]
+
+
+def as_claimed(claim):
+    return {"share": 90.0, "no gain": -1.0}.get(claim.kind, 2.0)
+
+
+def test_there_are_fourteen():
+    assert [claim.number for claim in CLAIMS] == list(range(1, 15))
+    assert all(claim.section.startswith("Sec. ") for claim in CLAIMS)
+    assert len({claim.text for claim in CLAIMS}) == 14
+    assert Counter(claim.kind for claim in CLAIMS) == {
+        "gain": 8, "no gain": 2, "share": 1, "growth": 1, "best": 1, "weights": 1,
+    }  # fmt: skip
+    assert set(BOUNDS) == {claim.kind for claim in CLAIMS}
+
+
+def test_every_cell_exists():
+    held = {cell.recipe for table in TABLES.values() for cell in table.cells}
+    for claim in CLAIMS:
+        names = [comparison.name for comparison in claim.comparisons]
+        assert len(names) == len(set(names)) > 0
+        for comparison in claim.comparisons:
+            assert set(comparison.plus + comparison.minus) <= held | {EXTRA}
+
+
+def test_a_recipe_has_one_figure_in_the_paper():
+    for table in TABLES.values():
+        for cell in table.cells:
+            assert PAPER[cell.recipe] == cell.paper
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (1, [0.4, 0.9, 1.4]),
+        (2, [89.875]),
+        (3, [1.5, 0.3]),
+        (4, [2.4, 0.9, 1.2, 0.9]),
+        (5, [1.1, 0.6, 0.2]),
+        (6, [2.3, 1.4, 1.0, 0.7, 0.3, 0.1]),
+        (7, [-1.2, -0.3, -0.4, -0.1]),
+        (8, [2.1, 1.2, 0.2, 0.5, 0.4, 0.7]),
+        (9, [-0.1]),
+        (10, [0.3, 0.5]),
+        (11, [1.0, 0.9, 1.0]),
+        (13, [None]),
+        (14, [None]),
+    ],
+)
+def test_differences_in_the_paper(number, expected):
+    claim = CLAIMS[number - 1]
+    found = [claim.in_paper(comparison) for comparison in claim.comparisons]
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_best_is_compared_with_every_other_training_of_the_same_segmenter(pipeline):
+    claim = CLAIMS[11]
+    same = {r for r in PAPER if isinstance(r, Recipe) and r.segmenter == "vgg16"}
+    assert {c.minus[0] for c in claim.comparisons} | {claim.comparisons[0].plus[0]} == same
+    assert len(claim.comparisons) == len(same) - 1 == 21
+
+
+def test_what_is_needed_is_the_tables_one_more_training_and_the_traces(pipeline):
+    stages = Counter(stage.name for stage in graph(stages_needed(CLAIMS, pipeline, (0, 1))))
+    tables = counts(pipeline, (0, 1))
+    assert stages["segmenter"] == tables["trainings"] + 2
+    assert stages["weight_trace"] == 2
+    assert stages["classifier"] == tables["classifiers"]
+
+
+def test_a_profile_without_a_network_is_asked_less(pipeline):
+    poor = without_resnet(pipeline)
+    asked = {claim.number: len(claim.asked_of(poor.profile)) for claim in CLAIMS}
+    assert asked[8] == asked[12] == asked[13] == asked[14] == 0
+    assert (asked[3], asked[4], asked[10], asked[11]) == (1, 2, 1, 2)
+    assert asked[7] == 4
+
+
+@pytest.fixture
+def fake_store(tmp_path, monkeypatch):
+    """A store in which every score lies already, made up from its recipe's number of seeds."""
+    store = Store(tmp_path)
+    monkeypatch.setattr("wsss.claims.evidence.run", lambda goals, store, **options: None)
+
+    def write(pipeline, rng_seeds):
+        for stage in stages_needed(CLAIMS, pipeline, rng_seeds):
+            folder = store.folder(stage)
+            folder.mkdir(parents=True)
+            if isinstance(stage, WeightTrace):
+                for epoch, right in ((1, 0.1), (2, 0.2)):
+                    means = {"right": right, "wrong": 0.05, "accuracy": 0.9}
+                    np.savez(folder / f"epoch_{epoch:04d}.npz", **means)
+                continue
+            segmenter = stage.segmenter
+            miou = 50.0 + len(segmenter.labels) + 0.1 * segmenter.rng_seed
+            (folder / "score.json").write_text(json.dumps({"miou": miou}))
+        return store
+
+    return write
+
+
+def test_from_scores_to_results(pipeline, fake_store):
+    store = fake_store(pipeline, (0, 1))
+    results = evaluate(CLAIMS, pipeline, store, rng_seeds=(0, 1), quiet=True)
+    by_number = {result.claim.number: result for result in results}
+    assert by_number[1].differences.loc["noise 0.1: two - one"].tolist() == pytest.approx([1, 1])
+    assert by_number[1].judgement.reason == "the random seeds do not differ"
+    shares = [100 * 51 / 51, 100 * 51.1 / 51.1]
+    assert by_number[2].differences.iloc[0].tolist() == pytest.approx(shares)
+    assert by_number[13].differences.iloc[0].tolist() == pytest.approx([11, 11])
+    assert by_number[14].differences.iloc[0].tolist() == pytest.approx([15, 15])  # last epoch
+    assert list(by_number[5].differences.columns) == [0, 1]
+
+
+def test_what_cannot_be_asked_is_said(pipeline, fake_store):
+    poor = without_resnet(pipeline)
+    results = evaluate(CLAIMS, poor, fake_store(poor, (0,)), rng_seeds=(0,), quiet=True)
+    verdicts = {result.claim.number: result.verdict for result in results}
+    not_asked = [number for number, verdict in verdicts.items() if verdict == "not asked"]
+    assert not_asked == [8, 12, 13, 14]
+    assert set(verdicts.values()) == {"not asked", "undecided"}
+    assert results[2].paper == pytest.approx(1.5)  # of VGG16 alone, like ours
+    lines = claim_lines(results)
+    assert "4 not asked" in count_verdicts(lines)
+    assert "not asked" in show_verdicts(lines).to_html()
+    plt.close(forest_plot(lines))
+
+
+def test_all_as_claimed_and_all_the_other_way():
+    assert {result.verdict for result in results_with(as_claimed)} == {"supported"}
+    against = results_with(lambda claim: {"share": 60.0, "no gain": 3.0}.get(claim.kind, -2.0))
+    assert {result.verdict for result in against} == {"contradicted"}
+
+
+def test_median_spread_counts_pairs_in_miou_once():
+    results = results_with(lambda claim: 0.0)
+    for result in results:
+        result.differences.loc[:] = [-1.0, 0.0, 1.0]
+        if result.claim.kind in ("share", "growth", "weights"):
+            result.differences.loc[:] = [-50.0, 0.0, 50.0]
+    assert median_spread(results) == 1.0
+
+
+def test_page_and_figure():
+    results = results_with(as_claimed)
+    lines = claim_lines(results)
+    html = show_verdicts(lines).to_html()
+    assert html == show_verdicts(lines).to_html()  # no random names
+    assert html.count("supported") == 14
+    rows = show_comparisons(results).to_html().count("<tr>") - 1
+    assert rows == sum(len(claim.comparisons) for claim in CLAIMS)
+    figure = forest_plot(lines)
+    assert [ax.get_xlabel() for ax in figure.axes] == ["difference in mIoU", "%", "% of a weight"]
+    plt.close(figure)

@@ -1,0 +1,96 @@
+"""Tests of the command ``wsss``: what it prints, and one clear line for bad input."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def wsss(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from wsss.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def refused(*arguments: str | Path) -> str:
+    """Run a command that must fail by one line; return the line."""
+    done = wsss(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in done.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["reproduce"], ["plan"], ["data"], ["data", "demo"]])
+def test_help_is_everywhere(arguments: list[str]) -> None:
+    done = wsss(*arguments, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_unknown_names() -> None:
+    assert "unknown table 'table9'" in refused("reproduce", "table9")
+    assert "unknown profile 'x'; there are demo" in refused("reproduce", "table2", "--profile", "x")
+
+
+def test_the_photo_profile_needs_photos(tmp_path: Path) -> None:
+    assert "--data or WSSS_DATA" in refused("reproduce", "table2", "--profile", "photo")
+    assert "not a data folder" in refused(
+        "reproduce", "table2", "--profile", "photo", "--data", tmp_path
+    )
+
+
+def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
+    """The whole path: images, classifier, CAMs, seeds, segmenters, scores, a table."""
+    line = (
+        "reproduce",
+        "table2",
+        "--profile",
+        "smoke",
+        "--runs",
+        tmp_path / "runs",
+        "--seeds",
+        "0",
+    )
+    first = wsss(*line, "1", "--workers", "1")
+    assert first.returncode == 0, first.stderr
+    assert "random seeds 0, 1" in first.stdout
+    again = wsss(*line, "1")
+    assert again.stdout == first.stdout
+    assert "stages:" in first.stderr
+    assert "stages:" not in again.stderr  # nothing was left to do
+    csv = wsss(*line, "1", "--format", "csv").stdout.splitlines()
+    assert csv[0] == "CAM network,Seed type,Seeds,paper,smoke,smoke - paper"
+    assert len(csv) == 7
+
+
+def test_bad_photos_are_named_and_what_was_there_stays(tmp_path: Path, voc_mini: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(voc_mini, data)
+    photo = next((data / "JPEGImages").glob("2007*.jpg"))
+    photo.write_bytes(photo.read_bytes()[:2000])
+    before = sorted(path.name for path in data.rglob("*"))
+    line = refused(
+        "reproduce", "table2", "--profile", "photo", "--data", data, "--runs", tmp_path / "runs",
+        "--workers", "1",
+    )  # fmt: skip
+    assert photo.name in line
+    assert sorted(path.name for path in data.rglob("*")) == before
+    images = [path for path in (tmp_path / "runs" / "images").iterdir() if path.is_dir()]
+    assert [path.suffix for path in images] == [".part"]  # nothing that looks like a result
+
+
+def test_data_demo_is_the_same_twice(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        done = wsss("data", "demo", "--out", tmp_path / name, "--train", "3", "--val", "2")
+        assert done.returncode == 0, done.stderr
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
+    assert len(files) > 10
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    assert "no problems" in wsss("data", "check", "--data", tmp_path / "a").stdout

@@ -1,0 +1,345 @@
+"""The whole path on a handful of noise images: from labels to mIoU, stage by stage."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import wsss.stages.segmenter
+from wsss.cam import merge_cams
+from wsss.crf import DenseCRF
+from wsss.data.affine import Augmentation
+from wsss.data.voc import VocFolder
+from wsss.errors import InputError
+from wsss.evaluation import cam_at_pixels, infer_cams, predict, score
+from wsss.metrics import iou
+from wsss.models.network import Network
+from wsss.saliency import border_saliency
+from wsss.seeds import crf_seed, threshold_seed
+from wsss.stages import (
+    Cams,
+    Classifier,
+    CrfSeeds,
+    Images,
+    LabelScore,
+    MergedCams,
+    NetworkSpec,
+    NoisyLabels,
+    PhotoFolder,
+    Saliency,
+    Scenes,
+    Segmenter,
+    SegmenterScore,
+    Stage,
+    Store,
+    ThresholdSeeds,
+    TrueLabels,
+    read_score,
+)
+from wsss.tasks import segmenter_loss
+from wsss.training import Schedule
+
+MakeVoc = Callable[..., Path]
+NETWORK = NetworkSpec(name="vgg16_scenes", width=0.125)
+SCHEDULE = Schedule(epochs=2, batch_size=2, lr=0.01)
+AUGMENTATION = Augmentation(crop=17, scales=(0.75, 1.25))
+SIZE = (24, 32)
+
+
+@pytest.fixture
+def data(make_voc: MakeVoc) -> Path:
+    return make_voc(6, size=SIZE)
+
+
+@pytest.fixture
+def store(tmp_path: Path, data: Path) -> Store:
+    return Store(tmp_path / "runs", data)
+
+
+@pytest.fixture
+def train(data: Path) -> Images:
+    return Images(source=PhotoFolder.at(data, ("cat", "dog"), ("train", "val")), split="train")
+
+
+@pytest.fixture
+def val(train: Images) -> Images:
+    return Images(source=train.source, split="val")
+
+
+def classifier(train: Images) -> Classifier:
+    return Classifier(
+        images=train, network=NETWORK, schedule=SCHEDULE, augmentation=AUGMENTATION, rng_seed=0
+    )
+
+
+def cams(train: Images, scale: float = 1.0) -> Cams:
+    return Cams(classifier=classifier(train), images=train, scale=scale)
+
+
+def saliency(train: Images) -> Saliency:
+    return Saliency(images=train, method="border")
+
+
+def noisy(train: Images, copy_number: int = 0) -> NoisyLabels:
+    return NoisyLabels(
+        images=train, ratio=0.3, copy_number=copy_number, rng_seed=0, smallest=0.1, largest=0.5
+    )
+
+
+def segmenter(*labels: Stage, **changes: Any) -> Segmenter:
+    fields = {
+        "labels": labels,
+        "network": NETWORK,
+        "schedule": SCHEDULE,
+        "augmentation": AUGMENTATION,
+        "rng_seed": 0,
+    }
+    return Segmenter(**(fields | changes))
+
+
+def weights(store: Store, stage: Segmenter | Classifier) -> dict[str, torch.Tensor]:
+    return torch.load(store.folder(stage) / "model.pt", weights_only=True)
+
+
+def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+# --- from labels to mIoU -------------------------------------------------------------------
+
+
+def test_the_whole_path(store: Store, train: Images, val: Images) -> None:
+    merged = MergedCams(cams=(cams(train, 1.0), cams(train, 0.5)), how="max")
+    labels = [
+        ThresholdSeeds(cams=cams(train), saliency=saliency(train)),
+        CrfSeeds(cams=cams(train), saliency=saliency(train)),
+        ThresholdSeeds(cams=merged, saliency=saliency(train)),
+    ]
+    goal = SegmenterScore(segmenter=segmenter(*labels), images=val)
+    store.ensure(goal)
+    found = read_score(store, goal)
+    assert list(found["iou"]) == ["background", "cat", "dog"]
+    assert 0 <= found["miou"] <= 100
+    assert np.sum(found["confusion"]) == 3 * (SIZE[0] - 1) * SIZE[1]  # the first row is unknown
+
+    history = json.loads((store.folder(goal.segmenter) / "history.json").read_text())
+    assert len(history["loss"]) == SCHEDULE.epochs
+    assert np.isfinite(history["loss"]).all()
+    assert not list(store.runs.rglob("*.part"))
+    assert not list(store.runs.rglob("checkpoint*"))
+
+    # The score is that of the weights on disk.
+    data = val.load(store)
+    assert data.masks is not None
+    confusion = score(predict(goal.segmenter.load(store), data.images), data.masks, 3)
+    assert confusion.tolist() == found["confusion"]
+    assert found["miou"] == pytest.approx(100 * iou(confusion)[:3].nanmean().item())
+
+
+def test_the_same_pipeline_elsewhere_gives_the_same_bytes(
+    tmp_path: Path, store: Store, train: Images, val: Images, data: Path
+) -> None:
+    seeds = ThresholdSeeds(cams=cams(train), saliency=saliency(train))
+    goal = SegmenterScore(segmenter=segmenter(seeds, noisy(train)), images=val)
+    moved = tmp_path / "moved"
+    shutil.copytree(data, moved)
+    elsewhere = Store(tmp_path / "other", moved)
+    torch.rand(5)
+    for each in (store, elsewhere):
+        each.ensure(goal)
+    here = {path.relative_to(store.runs): path for path in store.runs.rglob("*")}
+    there = {path.relative_to(elsewhere.runs): path for path in elsewhere.runs.rglob("*")}
+    assert here.keys() == there.keys()
+    for name, path in here.items():
+        if path.is_file() and path.name != "provenance.json" and path.suffix != ".pt":
+            assert path.read_bytes() == there[name].read_bytes(), name
+    assert equal(weights(store, goal.segmenter), weights(elsewhere, goal.segmenter))
+
+
+# --- each stage does what its function does ------------------------------------------------
+
+
+def test_images_are_those_of_the_folder(store: Store, train: Images, data: Path) -> None:
+    store.ensure(train)
+    loaded, folder = train.load(store), VocFolder(data)
+    assert loaded.ids == folder.ids("train")
+    assert loaded.classes == ("cat", "dog")
+    assert loaded.masks is not None
+    assert np.array_equal(loaded.present, folder.image_labels(loaded.ids))
+    for i, image_id in enumerate(loaded.ids):
+        assert np.array_equal(loaded.images[i], folder.image(image_id))
+        assert np.array_equal(loaded.masks[i], folder.mask(image_id))
+
+
+def test_classes_that_are_not_chosen_are_unknown(store: Store, data: Path) -> None:
+    source = PhotoFolder.at(data, ("dog",), ("train",))
+    images = Images(source=source, split="train")
+    store.ensure(images)
+    masks = images.load(store).masks
+    assert masks is not None
+    assert set(np.unique(np.stack(list(masks)))) <= {0, 1, 255}
+
+
+def test_seeds_are_those_of_the_functions(store: Store, train: Images) -> None:
+    maps = [cams(train, 1.0), cams(train, 0.5)]
+    merged = MergedCams(cams=tuple(maps), how="mean")
+    crf = DenseCRF(iterations=2)
+    threshold = ThresholdSeeds(
+        cams=maps[0], saliency=saliency(train), foreground_above=0.5, background_below=0.3
+    )
+    refined = CrfSeeds(cams=merged, saliency=saliency(train), crf=crf)
+    for stage in (threshold, refined):
+        store.ensure(stage)
+    data, model = train.load(store), classifier(train).load(store)
+    inferred = [infer_cams(model, data.images, data.present, scale=each.scale) for each in maps]
+    for i, image in enumerate(data.images):
+        salient = torch.from_numpy(np.rint(border_saliency(image) * 255) / 255).float()[None]
+        each = [stage.reader(store)(i) for stage in maps]
+        for stage, cam, at_features in zip(maps, each, inferred, strict=True):
+            plain = cam_at_pixels(
+                at_features[i], data.present[i], SIZE, scale=stage.scale, output_stride=4
+            )
+            assert torch.equal(cam, plain)
+        expected = threshold_seed(
+            each[0][None], salient, foreground_above=0.5, background_below=0.3
+        )
+        assert np.array_equal(threshold.label_maps(store)[i], expected[0].numpy())
+
+        cam = merged.reader(store)(i)
+        absent = ~torch.from_numpy(data.present[i])
+        assert cam[absent].eq(0).all()
+        plain = merge_cams([each[0][None], each[1][None]], "mean")[0]
+        torch.testing.assert_close(cam, plain, rtol=0, atol=1e-3)  # kept in float16
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        expected = crf_seed(pixels, cam[None], salient, crf=crf)[0].numpy()
+        assert np.array_equal(refined.label_maps(store)[i], expected)
+
+
+def test_noise_differs_between_copies_and_random_seeds(store: Store, train: Images) -> None:
+    stages = [
+        noisy(train),
+        noisy(train, 1),
+        NoisyLabels(images=train, ratio=0.3, copy_number=0, rng_seed=1, smallest=0.1, largest=0.5),
+    ]
+    for stage in stages:
+        store.ensure(stage)
+    masks = train.load(store).masks
+    assert masks is not None
+    maps = [np.stack(list(stage.label_maps(store))) for stage in stages]
+    truth = np.stack(list(masks))
+    for each in maps:
+        for label_map, mask in zip(each, truth, strict=True):
+            foreground = (mask != 0) & (mask != 255)
+            assert (label_map != mask).sum() == round(0.3 * foreground.sum())
+    assert not np.array_equal(maps[0], maps[1])
+    assert not np.array_equal(maps[0], maps[2])
+
+
+def test_score_of_labels(store: Store, train: Images) -> None:
+    perfect, spoilt = LabelScore(labels=TrueLabels(images=train)), LabelScore(labels=noisy(train))
+    for goal in (perfect, spoilt):
+        store.ensure(goal)
+    assert read_score(store, perfect)["miou"] == 100
+    assert 40 < read_score(store, spoilt)["miou"] < 90
+
+
+def test_scenes_as_a_source(store: Store) -> None:
+    scenes = Scenes(train=2, val=1, pilot=1)
+    train = Images(source=scenes, split="train")
+    store.ensure(train)
+    loaded = train.load(store)
+    assert loaded.ids == ["scene_train_0000", "scene_train_0001"]
+    assert loaded.images.shape(0) == (64, 64, 3)
+    assert len(scenes.open(store).ids("val")) == 1
+
+
+def test_random_seeds_give_other_weights_and_sharpness_does_too(
+    store: Store, train: Images
+) -> None:
+    labels = (noisy(train), noisy(train, 1))
+    every = [
+        segmenter(*labels, sharpness=0.0),
+        segmenter(*labels, sharpness=5.0),
+        segmenter(*labels, sharpness=0.0, rng_seed=1),
+    ]
+    for stage in every:
+        store.ensure(stage)
+    first, *others = (weights(store, stage) for stage in every)
+    assert not any(equal(first, other) for other in others)
+
+
+# --- interruptions and bad input -----------------------------------------------------------
+
+
+def test_a_training_that_is_interrupted_goes_on(
+    tmp_path: Path, store: Store, train: Images, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = segmenter(TrueLabels(images=train))
+    steps = 0
+
+    def interrupted(sharpness: float) -> Callable[..., torch.Tensor]:
+        def loss(model: Network, *batch: torch.Tensor) -> torch.Tensor:
+            nonlocal steps
+            steps += 1
+            if steps == 2:  # one step makes an epoch
+                raise KeyboardInterrupt
+            return segmenter_loss(sharpness)(model, *batch)
+
+        return loss
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wsss.stages.segmenter, "segmenter_loss", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.ensure(stage)
+    assert not store.done(stage)
+    (checkpoint,) = store.runs.rglob("checkpoint.pt")
+    assert len(torch.load(checkpoint, weights_only=True)["history"]) == 1
+
+    store.ensure(stage)
+    whole = Store(tmp_path / "other", data)
+    whole.ensure(stage)
+    assert equal(weights(store, stage), weights(whole, stage))
+    records = [(each.folder(stage) / "history.json").read_text() for each in (store, whole)]
+    assert records[0] == records[1]
+
+
+def test_no_masks_no_score_but_training_needs_none(store: Store, data: Path) -> None:
+    shutil.rmtree(data / "SegmentationClass")
+    (data / "SegmentationClass").mkdir()
+    train = Images(source=PhotoFolder.at(data, ("cat", "dog"), ("train",)), split="train")
+    seeds = ThresholdSeeds(cams=cams(train), saliency=saliency(train))
+    store.ensure(segmenter(seeds))
+    for goal in (
+        LabelScore(labels=seeds),
+        SegmenterScore(segmenter=segmenter(seeds), images=train),
+        TrueLabels(images=train),
+        noisy(train),
+    ):
+        with pytest.raises(InputError, match="'train' has no masks"):
+            store.ensure(goal)
+        assert not store.done(goal)
+
+
+def test_a_data_folder_that_changed_is_refused(store: Store, data: Path, train: Images) -> None:
+    Image.new("RGB", (SIZE[1], SIZE[0])).save(data / "JPEGImages" / "2007_000000.jpg")
+    with pytest.raises(InputError, match=f"{data}.*changed"):
+        store.ensure(train)
+    assert not store.done(train)
+    again = PhotoFolder.at(data, ("cat", "dog"), ("train", "val"))
+    assert again.identity != train.source.identity
+    store.ensure(Images(source=again, split="train"))
+
+
+def test_an_unknown_split_is_refused(store: Store, train: Images) -> None:
+    missing = Images(source=train.source, split="trian")
+    with pytest.raises(InputError, match="'trian'"):
+        store.ensure(missing)
+    assert not store.done(missing)

@@ -1,0 +1,305 @@
+"""The runner of the notebooks, the notebooks themselves, and the site made of them."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+from wsss import book
+from wsss.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def code_cell(source: str, *tags: str) -> dict:
+    metadata = {"tags": list(tags)} if tags else {}
+    cell = {"cell_type": "code", "execution_count": None, "metadata": metadata, "outputs": []}
+    return {**cell, "source": source}
+
+
+def write_notebook(path: Path, *sources: str, parameters: str = 'profile = "demo"\nk = 2') -> Path:
+    title = {"cell_type": "markdown", "metadata": {}, "source": f"# {path.stem}"}
+    cells = [title, code_cell(parameters, "parameters"), *map(code_cell, sources)]
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch) -> Path:
+    """A folder that looks like a clone of the repository without its notebooks."""
+    monkeypatch.delenv("WSSS_RUNS", raising=False)
+    monkeypatch.delenv("WSSS_DATA", raising=False)
+    # These notebooks read no tables.
+    monkeypatch.setattr("wsss.book.command.compute_tables", lambda *_: None)
+    (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
+    return tmp_path
+
+
+# The runner ---------------------------------------------------------------------------------
+
+
+def test_a_notebook_is_run_once_published_and_known_by_its_origin(clone, capsys):
+    source = write_notebook(
+        clone / "notebooks" / "01_one.ipynb",
+        "import sys\nfrom pathlib import Path\nprint('progress', file=sys.stderr)",
+        "print(profile, k, Path.cwd())",
+    )
+    untouched = source.read_bytes()
+    orphan = write_notebook(clone / "book" / "notebooks" / "00_gone.ipynb")
+
+    assert book.reproduce(clone, parameters={"k": 5})
+    assert "progress" in capsys.readouterr().err
+    assert source.read_bytes() == untouched
+    assert not orphan.exists()
+
+    page = clone / "book" / "notebooks" / "01_one.ipynb"
+    cells = json.loads(page.read_text())["cells"]
+    printed = "".join(cells[-1]["outputs"][0]["text"])
+    assert printed == f"demo 5 {clone.resolve()}\n"
+    hidden = [cell["metadata"]["tags"] for cell in cells if cell["metadata"]["tags"]]
+    assert hidden == [["parameters", "remove-cell"], ["injected-parameters", "remove-cell"]]
+    origin = json.loads((clone / "runs" / "notebooks" / "demo" / "01_one.json").read_text())
+    assert origin["parameters"] == {"profile": "demo", "k": 5}
+    assert {"commit", "seconds", "started", "device", "lock", "packages"} <= origin.keys()
+
+    # Profile and parameters are remembered, so a bare call finds nothing to do.
+    before = page.stat().st_mtime_ns
+    assert book.reproduce(clone)
+    assert "1 unchanged" in capsys.readouterr().err
+    assert page.stat().st_mtime_ns == before
+
+
+def test_a_failing_notebook_is_reported_and_the_others_are_run(clone, capsys):
+    write_notebook(clone / "notebooks" / "01_bad.ipynb", "x = 1", "assert x == 2, 'x is\\nodd'")
+    write_notebook(clone / "notebooks" / "02_good.ipynb", "x = 1")
+    assert not book.reproduce(clone)
+    line = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("FAILED"))
+    assert re.fullmatch(
+        r"FAILED 01_bad\.ipynb AssertionError: x is \(cell 4\) after \d+ s; "
+        r"see runs/notebooks/demo/01_bad\.err\.txt",
+        line,
+    )
+    folder = clone / "runs" / "notebooks" / "demo"
+    report = (folder / "01_bad.err.txt").read_text()
+    assert "assert x == 2" in report
+    assert "\x1b" not in report
+    assert (folder / "01_bad.partial.ipynb").exists()
+    assert not (clone / "runs" / "PROFILE").exists()
+    pages = sorted(p.name for p in (clone / "book" / "notebooks").iterdir())
+    assert pages == ["02_good.ipynb", "status.md"]
+
+
+def test_a_misspelt_parameter_is_refused(clone):
+    source = write_notebook(clone / "notebooks" / "01_one.ipynb")
+    with pytest.raises(InputError, match="no parameter 'kk'; its parameters are: profile, k"):
+        book.reproduce(clone, parameters={"kk": 5})
+    write_notebook(source, parameters='profil = "demo"')
+    with pytest.raises(InputError, match="no parameter 'profile'; its parameters are: profil"):
+        book.reproduce(clone)
+    assert not (clone / "book").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"cells": []}', "\x00"])
+def test_what_is_not_a_notebook_is_refused(clone, content):
+    write_notebook(clone / "notebooks" / "01_one.ipynb").write_text(content)
+    with pytest.raises(InputError, match=r"01_one\.ipynb is not a notebook"):
+        book.reproduce(clone)
+
+
+def test_impossible_requests_are_refused(clone):
+    with pytest.raises(InputError, match="no notebooks in"):
+        book.reproduce(clone)
+    write_notebook(clone / "notebooks" / "01_one.ipynb")
+    with pytest.raises(InputError, match="cannot be the name of a profile"):
+        book.reproduce(clone, profile="../demo")
+    with pytest.raises(InputError, match="jobs is 0"):
+        book.reproduce(clone, jobs=0)
+    with pytest.raises(InputError, match="no data folder at"):
+        book.folder_fingerprint(clone / "nowhere")
+
+
+def test_the_key_follows_what_a_page_shows_and_nothing_else(tmp_path):
+    source = write_notebook(tmp_path / "n.ipynb", "x = 1")
+    key = book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
+    assert key == book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
+    assert key != book.notebook_key(source, parameters={"k": 2}, code="c", data="d")
+    assert key != book.notebook_key(source, parameters={"k": 1}, code="x", data="d")
+    assert key != book.notebook_key(source, parameters={"k": 1}, code="c", data="x")
+    content = json.loads(source.read_text())
+    content["cells"][-1] |= {"execution_count": 7, "outputs": [{"output_type": "stream"}]}
+    source.write_text(json.dumps(content))
+    assert key == book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
+    write_notebook(source, "x = 2")
+    assert key != book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
+
+
+def test_the_code_hash_follows_the_lock(clone):
+    before = book.code_hash(clone)
+    assert before == book.code_hash(clone)
+    (clone / "requirements.lock").write_text("numpy==2.1\n")
+    assert before != book.code_hash(clone)
+
+
+def test_the_fingerprint_follows_names_and_sizes(tmp_path):
+    (tmp_path / "a").write_text("1")
+    before = book.folder_fingerprint(tmp_path)
+    assert before == book.folder_fingerprint(tmp_path)
+    (tmp_path / "a").write_text("12")
+    after = book.folder_fingerprint(tmp_path)
+    assert before != after
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert book.folder_fingerprint(tmp_path) != after
+
+
+def test_exit_status_and_parameters_of_the_command(monkeypatch, capsys):
+    calls = []
+
+    def reproduce(**arguments):
+        calls.append(arguments)
+        if arguments["profile"] == "none":
+            raise InputError("no such thing")
+        return arguments["profile"] == "demo"
+
+    monkeypatch.setattr("wsss.book.command.reproduce", reproduce)
+    command = ["--profile", "demo", "-p", "rng_seeds", "[0, 1]", "-p", "name", "x", "--jobs", "2"]
+    assert book.main(command) == 0
+    given = {"rng_seeds": [0, 1], "name": "x"}
+    assert calls == [{"profile": "demo", "parameters": given, "jobs": 2}]
+    assert book.main(["--profile", "photo"]) == 1
+    assert book.main(["--profile", "none"]) == 2
+    assert capsys.readouterr().err == "error: no such thing\n"
+
+
+def test_a_check_that_finds_nothing_to_do_imports_nothing_heavy():
+    script = "import sys, wsss.book; print({'torch', 'papermill', 'nbformat'} & set(sys.modules))"
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "set()\n"
+
+
+# The notebooks ------------------------------------------------------------------------------
+
+
+def test_the_table_of_contents_lists_every_notebook():
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    listed = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    pages = {name.removeprefix("notebooks/") for name in listed if name.startswith("notebooks/")}
+    assert pages == {*(notebook.stem for notebook in NOTEBOOKS), "status"}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_a_source(notebook):
+    content = json.loads(notebook.read_text())
+    assert content["metadata"]["kernelspec"]["name"] == "python3"
+    parameters = 0
+    for cell in content["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        parameters += "parameters" in tags
+        if cell["cell_type"] != "code":
+            continue
+        source = "".join(cell["source"])
+        # nbval lets a checked cell without outputs pass, whatever it prints.
+        checked = "nbval-check-output" in tags
+        assert bool(cell["outputs"]) == checked, source
+        assert (cell["execution_count"] is not None) == checked, source
+        defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        assert not any(isinstance(node, defined) for node in ast.walk(ast.parse(source))), source
+    assert parameters == 1
+
+
+# The site -----------------------------------------------------------------------------------
+
+
+class Links(HTMLParser):
+    """Collects what a page loads and where it points."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.anchors: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if value and name == "href" and tag == "a":
+                self.anchors.append(value)
+            elif value and name in ("src", "href", "data", "poster") and tag != "base":
+                self.loaded.append(value)
+
+
+def is_outside(link: str) -> bool:
+    return bool(urlsplit(link).netloc)
+
+
+def problems_of_site(site: Path) -> list[str]:
+    """What a page loads from a network, and links inside the site that lead nowhere."""
+    problems = []
+    for page in sorted(site.rglob("*.html")):
+        if "_static" in page.relative_to(site).parts:
+            continue
+        links = Links(page.read_text())
+        name = page.relative_to(site).as_posix()
+        problems += [f"{name} loads {link}" for link in links.loaded if is_outside(link)]
+        for link in links.loaded + links.anchors:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or not parts.path:
+                continue
+            if not (page.parent / unquote(parts.path)).exists():
+                problems.append(f"{name} points to {link}, which is not there")
+    return problems
+
+
+def test_problems_of_a_site_are_found(tmp_path):
+    (tmp_path / "good.html").write_text('<a href="https://example.org">x</a><img src="good.html">')
+    assert problems_of_site(tmp_path) == []
+    (tmp_path / "bad.html").write_text(
+        '<script src="https://cdn.example.org/x.js"></script><link href="//fonts.example.org/f">'
+        '<a href="gone.html#here">x</a><img src="data:image/png;base64,AA=="/>'
+    )
+    assert problems_of_site(tmp_path) == [
+        "bad.html loads https://cdn.example.org/x.js",
+        "bad.html loads //fonts.example.org/f",
+        "bad.html points to gone.html#here, which is not there",
+    ]
+
+
+def test_the_built_site_needs_no_network():
+    site = ROOT / "_build" / "html"
+    if not (site / "index.html").exists():
+        pytest.skip("the book is not built; `make book` builds it")
+    assert problems_of_site(site) == []
+
+
+@pytest.mark.slow
+def test_the_prose_builds_without_warnings_and_a_failing_notebook_fails_the_build(clone):
+    shutil.copy(ROOT / "_config.yml", clone)
+    shutil.copytree(ROOT / "book", clone / "book", ignore=shutil.ignore_patterns("notebooks"))
+    for notebook in NOTEBOOKS:
+        write_notebook(clone / "notebooks" / notebook.name, "print(profile)")
+    build = [str(Path(sys.executable).parent / "jupyter-book"), "build", "book"]
+
+    built = subprocess.run(build, cwd=clone, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    site = clone / "_build" / "html"
+    assert problems_of_site(site) == []
+    assert all((site / "notebooks" / f"{notebook.stem}.html").exists() for notebook in NOTEBOOKS)
+
+    shutil.rmtree(clone / "_build")
+    write_notebook(clone / "notebooks" / NOTEBOOKS[0].name, "1 / 0")
+    built = subprocess.run(build, cwd=clone, capture_output=True, text=True, check=False)
+    assert built.returncode == 1
+    assert f"FAILED {NOTEBOOKS[0].name} ZeroDivisionError" in built.stderr
+    assert (site / "method.html").exists()

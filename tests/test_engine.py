@@ -1,0 +1,174 @@
+"""The engine: every stage once and after its parents, in this process as on Dask workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from wsss.data.affine import Augmentation
+from wsss.engine import default_runs, graph, run
+from wsss.errors import InputError
+from wsss.stages import (
+    Images,
+    NetworkSpec,
+    NoisyLabels,
+    PhotoFolder,
+    Segmenter,
+    SegmenterScore,
+    Stage,
+    Store,
+    TrueLabels,
+)
+from wsss.training import Schedule
+
+MakeVoc = Callable[..., Path]
+
+
+class Sum(Stage):
+    """Adds its number to what its parents made, and logs who did it."""
+
+    stage: Literal["sum"] = "sum"
+    version: Literal[1] = 1
+    number: int
+    parents_: tuple[Sum, ...] = ()
+    log: str
+    bad: bool = False
+
+    def compute(self, folder: Path, store: Store) -> None:
+        with Path(self.log).open("a") as log:
+            log.write(f"{self.number} {os.getpid()}\n")
+        if self.bad:
+            raise InputError(f"number {self.number} is bad; give another")
+        came = [int((store.folder(each) / "sum").read_text()) for each in self.parents_]
+        (folder / "sum").write_text(str(self.number + sum(came)))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def diamond(log: Path) -> Sum:
+    """1 → (2, 3) → 4"""
+    first = Sum(number=1, log=str(log))
+    middle = tuple(Sum(number=n, parents_=(first,), log=str(log)) for n in (2, 3))
+    return Sum(number=4, parents_=middle, log=str(log))
+
+
+def numbers(log: Path) -> list[int]:
+    return [int(line.split()[0]) for line in log.read_text().splitlines()]
+
+
+def result(store: Store, stage: Sum) -> int:
+    return int((store.folder(stage) / "sum").read_text())
+
+
+def contents(store: Store) -> dict[str, bytes]:
+    """All files but those that tell of time and place."""
+    return {
+        str(path.relative_to(store.runs)): path.read_bytes()
+        for path in store.runs.rglob("*")
+        if path.is_file() and path.name != "provenance.json" and path.suffix not in (".pt", ".lock")
+    }
+
+
+def test_graph_is_every_stage_once_after_its_parents(log: Path) -> None:
+    goal = diamond(log)
+    order = graph([goal, goal.parents_[1], goal])
+    assert [stage.number for stage in order if isinstance(stage, Sum)] == [1, 2, 3, 4]
+    assert graph([]) == []
+
+
+# --- in this process -----------------------------------------------------------------------
+
+
+def test_computes_what_is_missing_and_no_more(store: Store, log: Path) -> None:
+    goal = diamond(log)
+    run([goal.parents_[0]], store, workers=1, quiet=True)
+    assert numbers(log) == [1, 2]
+    run([goal], store, workers=1, quiet=True)
+    assert numbers(log) == [1, 2, 3, 4]
+    assert result(store, goal) == 11
+    run([goal], store, quiet=True)
+    run([], store, quiet=True)
+    assert numbers(log) == [1, 2, 3, 4]
+    assert {line.split()[1] for line in log.read_text().splitlines()} == {str(os.getpid())}
+
+
+def test_an_input_error_arrives_and_what_was_finished_stays(store: Store, log: Path) -> None:
+    good = Sum(number=1, log=str(log))
+    bad = Sum(number=2, parents_=(good,), log=str(log), bad=True)
+    never = Sum(number=3, parents_=(bad,), log=str(log))
+    with pytest.raises(InputError, match=r"^number 2 is bad; give another$"):
+        run([never], store, workers=1, quiet=True)
+    assert numbers(log) == [1, 2]
+    assert [store.done(stage) for stage in (good, bad, never)] == [True, False, False]
+
+
+def test_progress_is_shown_unless_quiet(
+    store: Store, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run([diamond(log)], store, workers=1)
+    shown = capsys.readouterr()
+    assert "4/4" in shown.err
+    assert shown.out == ""
+    run([Sum(number=9, log=str(log))], store, workers=1, quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_folders_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WSSS_RUNS", raising=False)
+    assert default_runs() == Path(__file__).resolve().parents[1] / "runs"
+    monkeypatch.setenv("WSSS_RUNS", "/somewhere")
+    assert default_runs() == Path("/somewhere")
+
+
+# --- on Dask workers -----------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_workers_make_what_one_process_makes(
+    tmp_path: Path, log: Path, make_voc: MakeVoc
+) -> None:
+    data = make_voc(6, size=(24, 32))
+    source = PhotoFolder.at(data, ("cat", "dog"), ("train", "val"))
+    train, val = (Images(source=source, split=split) for split in ("train", "val"))
+    noisy = NoisyLabels(images=train, ratio=0.3, copy_number=0, rng_seed=0)
+    segmenter = Segmenter(
+        labels=(TrueLabels(images=train), noisy),
+        network=NetworkSpec(name="vgg16_scenes", width=0.125),
+        schedule=Schedule(epochs=1, batch_size=2),
+        augmentation=Augmentation(crop=17),
+        rng_seed=0,
+    )
+    goals = [SegmenterScore(segmenter=segmenter, images=val), diamond(log)]
+    here, there = Store(tmp_path / "here", data), Store(tmp_path / "there", data)
+    run(goals, here, workers=1, quiet=True)
+    run(goals, there, workers=2, quiet=True)
+    assert contents(here) == contents(there)
+    assert sorted(numbers(log)) == [1, 1, 2, 2, 3, 3, 4, 4]
+    by_process = {line.split()[1] for line in log.read_text().splitlines()}
+    assert len(by_process - {str(os.getpid())}) in (1, 2)
+    records = [store.provenance(segmenter) for store in (here, there)]
+    assert records[0]["identity"] == records[1]["identity"]
+    assert records[1]["threads"] == "1"
+
+
+@pytest.mark.slow
+def test_an_input_error_in_a_worker_is_one_input_error_here(store: Store, log: Path) -> None:
+    good = Sum(number=1, log=str(log))
+    bad = Sum(number=2, parents_=(good,), log=str(log), bad=True)
+    later = [Sum(number=n, parents_=(bad,), log=str(log)) for n in (3, 4)]
+    with pytest.raises(InputError, match=r"^number 2 is bad; give another$"):
+        run(later, store, workers=2, quiet=True)
+    assert numbers(log) == [1, 2]
+    assert [store.done(stage) for stage in (good, bad, *later)] == [True, False, False, False]

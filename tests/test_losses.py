@@ -1,0 +1,412 @@
+"""The losses against Eq. 1 and 4-7 written out with loops, and against torch's own."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from wsss.errors import InputError
+from wsss.losses import (
+    classification_loss,
+    count_votes,
+    seed_weights,
+    weighted_selective_loss,
+    weighted_selective_sum,
+)
+
+UNKNOWN = 255
+SHARPNESS = st.floats(0, 20)
+
+
+@st.composite
+def cases(draw: st.DrawFn, most_seeds: int = 4) -> tuple[Tensor, Tensor]:
+    """Logits (N, L, H, W) and seeds (N, K, H, W), some pixels unknown, some images wholly."""
+    n, k, labels = (
+        draw(st.integers(1, 2)),
+        draw(st.integers(1, most_seeds)),
+        draw(st.integers(2, 4)),
+    )
+    height, width = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    logits = torch.from_numpy(rng.normal(0, 2, (n, labels, height, width)).astype(np.float32))
+    seeds = rng.integers(0, labels, (n, k, height, width))
+    unknown = rng.random(seeds.shape) < draw(st.sampled_from([0, 0.3, 0.9]))
+    return logits, torch.from_numpy(np.where(unknown, UNKNOWN, seeds))
+
+
+def any_labelled(seeds: Tensor) -> int:
+    return int((seeds != UNKNOWN).any(1).sum())
+
+
+def gradient(loss: Tensor, logits: Tensor) -> Tensor:
+    (value,) = torch.autograd.grad(loss, logits)
+    return value
+
+
+# --- Eq. 1 ---------------------------------------------------------------------------------
+
+
+def test_classification_loss_is_eq_1_summed_over_classes(rng: np.random.Generator) -> None:
+    scores, present = rng.normal(0, 3, (3, 4)), rng.random((3, 4)) < 0.4
+    total = 0.0
+    for p, y in zip(scores.flat, present.flat, strict=True):
+        sigma = 1 / (1 + math.exp(-p))
+        total -= math.log(sigma) if y else math.log(1 - sigma)
+    loss = classification_loss(torch.from_numpy(scores), torch.from_numpy(present))
+    assert loss.item() == pytest.approx(total / 3)
+    mean_over_classes = F.multilabel_soft_margin_loss(
+        torch.from_numpy(scores), torch.from_numpy(present).double()
+    )
+    assert loss.item() == pytest.approx(4 * mean_over_classes.item())
+
+
+def test_classification_loss_gradient_is_sigma_minus_label_over_batch() -> None:
+    logits = torch.tensor([[0.5, -1.0], [2.0, 0.0]], requires_grad=True)
+    present = torch.tensor([[True, False], [False, True]])
+    expected = (logits.detach().sigmoid() - present.float()) / 2
+    torch.testing.assert_close(gradient(classification_loss(logits, present), logits), expected)
+
+
+def test_classification_loss_survives_extreme_scores() -> None:
+    logits = torch.tensor([[1e4, -1e4]], requires_grad=True)
+    loss = classification_loss(logits, torch.tensor([[False, True]]))
+    assert loss.item() == pytest.approx(2e4)
+    assert gradient(loss, logits).isfinite().all()
+
+
+def test_classification_loss_refuses_other_shapes() -> None:
+    with pytest.raises(InputError, match=r"\(2, 3\).*\(2, 4\)"):
+        classification_loss(torch.zeros(2, 3), torch.zeros(2, 4, dtype=torch.bool))
+
+
+# --- Eq. 4-7 -------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(cases(most_seeds=1), st.floats(0, 1e9))
+def test_one_seed_is_cross_entropy_at_any_sharpness(
+    case: tuple[Tensor, Tensor], sharpness: float
+) -> None:
+    logits, seeds = case
+    logits.requires_grad_()
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    if not any_labelled(seeds):  # torch answers NaN
+        assert loss.item() == 0
+        assert gradient(loss, logits).abs().sum() == 0
+        return
+    reference = F.cross_entropy(logits, seeds[:, 0], ignore_index=UNKNOWN)
+    assert loss.item() == pytest.approx(reference.item(), rel=1e-6, abs=1e-6)
+    torch.testing.assert_close(
+        gradient(loss, logits), gradient(reference, logits), rtol=1e-5, atol=1e-6
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_sharpness_zero_is_eq_4_written_out(case: tuple[Tensor, Tensor]) -> None:
+    logits, seeds = case
+    n, k, height, width = seeds.shape
+    p = torch.softmax(logits.double(), 1)
+    total = 0.0
+    for image in range(n):
+        for seed in range(k):
+            for i in range(height):
+                for j in range(width):
+                    for c in range(logits.shape[1]):
+                        y = 1 if seeds[image, seed, i, j] == c else 0
+                        total -= y * math.log(p[image, c, i, j]) / k
+    # Eq. 4 divides by H W (of N images); here by the pixels that at least one seed labels.
+    naive = total / max(any_labelled(seeds), 1)
+    loss = weighted_selective_loss(logits, seeds, sharpness=0)
+    assert loss.item() == pytest.approx(naive, rel=1e-5, abs=1e-6)
+
+
+def test_without_unknown_pixels_the_normaliser_is_that_of_eq_4(rng: np.random.Generator) -> None:
+    logits = torch.from_numpy(rng.normal(size=(2, 3, 4, 5)))
+    seeds = torch.from_numpy(rng.integers(0, 3, (2, 3, 4, 5)))
+    one_by_one = [F.cross_entropy(logits, seeds[:, k]) for k in range(3)]
+    loss = weighted_selective_loss(logits, seeds, sharpness=0)
+    assert loss.item() == pytest.approx(torch.stack(one_by_one).mean().item(), rel=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases(), SHARPNESS)
+def test_loss_is_eq_5_to_7_written_out(case: tuple[Tensor, Tensor], sharpness: float) -> None:
+    logits, seeds = case
+    n, _k, height, width = seeds.shape
+    log_p = torch.log_softmax(logits.double(), 1)
+    weights = seed_weights(logits, seeds, sharpness=sharpness)
+    total = 0.0
+    for image in range(n):
+        for i in range(height):
+            for j in range(width):
+                predicted = int(logits[image, :, i, j].argmax())
+                labels = seeds[image, :, i, j].tolist()
+                agree = [1.0 if label == predicted else 0.0 for label in labels]  # Eq. 7
+                norm = sum(math.exp(sharpness * each) for each in agree)
+                for seed, label in enumerate(labels):
+                    if label == UNKNOWN:
+                        assert weights[image, seed, i, j] == 0
+                        continue
+                    w = math.exp(sharpness * agree[seed]) / norm  # Eq. 6
+                    assert weights[image, seed, i, j].item() == pytest.approx(w, rel=1e-5, abs=1e-8)
+                    total -= w * log_p[image, label, i, j].item()  # Eq. 5
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    assert loss.item() == pytest.approx(total / max(any_labelled(seeds), 1), rel=1e-5, abs=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases(), SHARPNESS)
+def test_gradient_treats_the_weights_as_constants(
+    case: tuple[Tensor, Tensor], sharpness: float
+) -> None:
+    logits, seeds = case
+    logits.requires_grad_()
+    weights = seed_weights(logits, seeds, sharpness=sharpness)
+    assert not weights.requires_grad
+    known = seeds != UNKNOWN
+    per_seed = torch.log_softmax(logits, 1).gather(1, seeds.where(known, torch.tensor(0)))
+    reference = -(weights * per_seed).sum() / max(any_labelled(seeds), 1)
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    torch.testing.assert_close(
+        gradient(loss, logits), gradient(reference, logits), rtol=1e-4, atol=1e-6
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases(), SHARPNESS, st.randoms(use_true_random=False))
+def test_order_of_seeds_changes_nothing(
+    case: tuple[Tensor, Tensor], sharpness: float, random
+) -> None:
+    logits, seeds = case
+    order = random.sample(range(seeds.shape[1]), seeds.shape[1])
+    shuffled = seeds[:, order]
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    assert weighted_selective_loss(logits, shuffled, sharpness=sharpness) == loss
+    torch.testing.assert_close(
+        seed_weights(logits, shuffled, sharpness=sharpness),
+        seed_weights(logits, seeds, sharpness=sharpness)[:, order],
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases(), SHARPNESS)
+def test_all_seeds_twice_is_all_seeds_once(case: tuple[Tensor, Tensor], sharpness: float) -> None:
+    logits, seeds = case
+    once = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    twice = weighted_selective_loss(logits, torch.cat([seeds, seeds], 1), sharpness=sharpness)
+    assert twice.item() == pytest.approx(once.item(), rel=1e-5, abs=1e-7)
+
+
+def test_a_seed_given_twice_counts_twice(rng: np.random.Generator) -> None:
+    logits = torch.from_numpy(rng.normal(size=(1, 3, 4, 5)))
+    a, b = torch.from_numpy(rng.integers(0, 3, (2, 1, 1, 4, 5)))
+    loss_a, loss_b = F.cross_entropy(logits, a[:, 0]), F.cross_entropy(logits, b[:, 0])
+    loss = weighted_selective_loss(logits, torch.cat([a, a, b], 1), sharpness=0)
+    assert loss.item() == pytest.approx((2 * loss_a + loss_b).item() / 3, rel=1e-6)
+
+    weights = seed_weights(logits, torch.cat([a, a, b], 1), sharpness=1)
+    torch.testing.assert_close(weights[:, 0], weights[:, 1])
+    agrees_a, agrees_b = (seed[:, 0] == logits.argmax(1) for seed in (a, b))
+    expected = 2 * torch.exp(agrees_a.double()) / torch.exp(agrees_b.double())
+    torch.testing.assert_close((weights[:, 0] + weights[:, 1]) / weights[:, 2], expected)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "crf", "predicted", "expected"),
+    [
+        (1, 1, 1, (0.5, 0.5)),
+        (UNKNOWN, 1, 1, (0, 0.731)),
+        (UNKNOWN, 1, 0, (0, 0.5)),
+        (1, 0, 1, (0.731, 0.269)),
+        (1, 2, 0, (0.5, 0.5)),
+    ],
+)
+def test_weights_of_two_seeds(
+    threshold: int, crf: int, predicted: int, expected: tuple[float, float]
+) -> None:
+    logits = F.one_hot(torch.tensor(predicted), 3).float().view(1, 3, 1, 1)
+    weights = seed_weights(logits, torch.tensor([threshold, crf]).view(1, 2, 1, 1))
+    assert weights.flatten().tolist() == pytest.approx(expected, abs=5e-4)
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases(), SHARPNESS)
+def test_weights_sum_to_one_where_nothing_is_unknown(
+    case: tuple[Tensor, Tensor], sharpness: float
+) -> None:
+    logits, seeds = case
+    weights = seed_weights(logits, seeds, sharpness=sharpness)
+    assert weights.shape == seeds.shape
+    assert (weights >= 0).all()
+    total, complete = weights.sum(1), (seeds != UNKNOWN).all(1)
+    torch.testing.assert_close(total[complete], torch.ones_like(total[complete]))
+    assert (total <= 1 + 1e-6).all()
+
+
+# --- borders -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 1.0, 7.0])
+def test_all_unknown_is_zero_with_zero_gradient(sharpness: float) -> None:
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    logits.requires_grad_()
+    loss = weighted_selective_loss(logits, torch.full((2, 2, 4, 5), UNKNOWN), sharpness=sharpness)
+    assert loss.item() == 0
+    assert torch.equal(gradient(loss, logits), torch.zeros_like(logits))
+
+
+def test_unknown_pixels_get_no_gradient_and_do_not_dilute() -> None:
+    logits = torch.randn(1, 3, 1, 4, generator=torch.Generator().manual_seed(0))
+    logits.requires_grad_()
+    seeds = torch.tensor([[[[0, UNKNOWN, UNKNOWN, 2]], [[1, UNKNOWN, UNKNOWN, 2]]]])
+    loss = weighted_selective_loss(logits, seeds)
+    assert torch.equal(gradient(loss, logits)[..., 1:3], torch.zeros(1, 3, 1, 2))
+    alone = weighted_selective_loss(logits[..., [0, 3]], seeds[..., [0, 3]])
+    assert loss.item() == pytest.approx(alone.item())
+
+
+@settings(deadline=None, max_examples=20)
+@given(cases(), SHARPNESS)
+def test_parts_of_a_batch_add_up(case: tuple[Tensor, Tensor], sharpness: float) -> None:
+    logits, seeds = case
+    parts = [
+        weighted_selective_sum(each, maps, sharpness=sharpness)
+        for each, maps in zip(logits.split(1), seeds.split(1), strict=True)
+    ]
+    total, labelled = (torch.stack(each).sum() for each in zip(*parts, strict=True))
+    whole = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    assert (total / labelled.clamp(min=1)).item() == pytest.approx(whole.item(), rel=1e-5)
+    assert labelled == any_labelled(seeds)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_any_integer_dtype_of_seeds(dtype: torch.dtype) -> None:
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    seeds = torch.randint(0, 3, (2, 2, 4, 5), generator=torch.Generator().manual_seed(1))
+    seeds[:, :, 0] = UNKNOWN
+    given = seeds.to(dtype)
+    assert weighted_selective_loss(logits, given) == weighted_selective_loss(logits, seeds)
+    assert torch.equal(seed_weights(logits, given), seed_weights(logits, seeds))
+    assert torch.equal(given, seeds.to(dtype)), "the seeds were written to"
+
+
+@pytest.mark.parametrize("ignore_index", [-1, -100, 254])
+def test_another_ignore_index(ignore_index: int) -> None:
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    seeds = torch.randint(0, 3, (2, 2, 4, 5), generator=torch.Generator().manual_seed(1))
+    seeds[:, 1, 0] = UNKNOWN
+    other = seeds.masked_fill(seeds == UNKNOWN, ignore_index)
+    loss = weighted_selective_loss(logits, other, ignore_index=ignore_index)
+    assert loss == weighted_selective_loss(logits, seeds)
+    weights = seed_weights(logits, other, ignore_index=ignore_index)
+    assert torch.equal(weights, seed_weights(logits, seeds))
+
+
+def test_half_precision_logits_lose_only_their_own_precision() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 21, 8, 8, generator=generator).bfloat16().requires_grad_()
+    seeds = torch.randint(0, 21, (2, 12, 8, 8), generator=generator)
+    loss = weighted_selective_loss(logits, seeds)
+    assert loss.dtype == torch.float32
+    exact = weighted_selective_loss(logits.float(), seeds)
+    assert loss.item() == pytest.approx(exact.item(), rel=1e-6)
+    assert gradient(loss, logits).dtype == torch.bfloat16
+    weights = seed_weights(logits, seeds)
+    torch.testing.assert_close(
+        weights.float(), seed_weights(logits.float(), seeds), rtol=0.01, atol=0.001
+    )
+
+
+def test_autocast_changes_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 5, 8, 8, generator=generator)
+    seeds = torch.randint(0, 5, (2, 3, 8, 8), generator=generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = weighted_selective_loss(logits, seeds)
+        weights = seed_weights(logits, seeds)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(weighted_selective_loss(logits, seeds).item(), rel=1e-6)
+    torch.testing.assert_close(weights, seed_weights(logits, seeds))
+
+
+def test_large_logits_stay_finite() -> None:
+    logits = torch.tensor([1e4, -1e4, 0.0]).view(1, 3, 1, 1).requires_grad_()
+    loss = weighted_selective_loss(logits, torch.tensor([1, 0]).view(1, 2, 1, 1))
+    assert loss.isfinite()
+    assert gradient(loss, logits).isfinite().all()
+
+
+# --- votes and refusals --------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases())
+def test_votes_are_summed_one_hot_maps(case: tuple[Tensor, Tensor]) -> None:
+    logits, seeds = case
+    labels = logits.shape[1]
+    votes = count_votes(seeds, labels)
+    expected = torch.stack([(seeds == c).sum(1) for c in range(labels)], 1).float()
+    assert torch.equal(votes, expected)
+
+
+@pytest.mark.parametrize("bad", [-1, 4, 21, 254])
+def test_a_label_out_of_range_is_refused(bad: int) -> None:
+    seeds = torch.zeros(1, 2, 2, 2, dtype=torch.long)
+    seeds[0, 1, 1, 1] = bad
+    with pytest.raises(InputError, match=rf"label {bad};.*3 logits.*0 to 2 and 255"):
+        weighted_selective_loss(torch.zeros(1, 3, 2, 2), seeds)
+
+
+@pytest.mark.parametrize(
+    ("logits", "seeds"),
+    [
+        ((1, 3, 4, 4), (1, 4, 4)),
+        ((1, 3, 4, 4), (2, 1, 4, 4)),
+        ((1, 3, 4, 4), (1, 1, 4, 5)),
+        ((1, 3, 4, 4), (1, 0, 4, 4)),
+        ((3, 4, 4), (1, 4, 4)),
+    ],
+)
+@pytest.mark.parametrize("function", [weighted_selective_loss, seed_weights])
+def test_shapes_that_do_not_fit_are_quoted(function, logits, seeds) -> None:
+    with pytest.raises(InputError) as caught:
+        function(torch.zeros(logits), torch.zeros(seeds, dtype=torch.long))
+    assert str(logits) in str(caught.value)
+    assert str(seeds) in str(caught.value)
+
+
+@pytest.mark.parametrize("sharpness", [-0.1, -math.inf, math.nan])
+@pytest.mark.parametrize("function", [weighted_selective_loss, seed_weights])
+def test_a_sharpness_that_is_no_sharpness_is_refused(function, sharpness: float) -> None:
+    with pytest.raises(InputError, match="sharpness"):
+        function(
+            torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, 1, dtype=torch.long), sharpness=sharpness
+        )
+
+
+@pytest.mark.parametrize("bad", [3])
+def test_a_label_just_beyond_the_last_is_refused(bad: int) -> None:
+    seeds = torch.zeros(1, 2, 2, 2, dtype=torch.long)
+    seeds[0, 1, 1, 1] = bad
+    with pytest.raises(InputError, match=rf"label {bad};.*3 logits.*0 to 2 and 255"):
+        weighted_selective_loss(torch.zeros(1, 3, 2, 2), seeds)
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases(most_seeds=4), st.sampled_from([90.0, 120.0, 1e3, 1e30]))
+def test_a_huge_sharpness_is_a_hard_choice(case: tuple[Tensor, Tensor], sharpness: float) -> None:
+    logits, seeds = case
+    logits.requires_grad_()
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    hard = weighted_selective_loss(logits, seeds, sharpness=60.0)
+    assert loss.item() == pytest.approx(hard.item(), rel=1e-6)
+    assert gradient(loss, logits).isfinite().all()
+    assert seed_weights(logits, seeds, sharpness=sharpness).isfinite().all()

@@ -1,0 +1,109 @@
+"""Confusion matrix and IoU against torchmetrics and against counting by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJaccardIndex
+
+from wsss.errors import InputError
+from wsss.metrics import confusion_matrix, iou
+
+UNKNOWN = 255
+
+
+@st.composite
+def masks(draw: st.DrawFn) -> tuple[Tensor, Tensor, int]:
+    """Prediction and truth (N, H, W) that hold some of L labels, and L."""
+    labels = draw(st.integers(2, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    used = rng.choice(labels, rng.integers(1, labels + 1), replace=False)
+    guess, truth = rng.choice(used, (2, 2, 5, 4))
+    unknown = rng.random(truth.shape) < draw(st.sampled_from([0, 0.3, 1]))
+    truth = np.where(unknown, UNKNOWN, truth)
+    return torch.from_numpy(guess), torch.from_numpy(truth), labels
+
+
+@settings(deadline=None, max_examples=40)
+@given(masks())
+def test_equals_torchmetrics(case: tuple[Tensor, Tensor, int]) -> None:
+    guess, truth, labels = case
+    confusion = confusion_matrix(guess, truth, labels)
+    reference = MulticlassConfusionMatrix(labels, ignore_index=UNKNOWN)
+    reference.update(guess, truth)
+    assert torch.equal(confusion, reference.compute())
+    assert confusion.dtype == torch.int64
+
+    jaccard = MulticlassJaccardIndex(labels, average=None, ignore_index=UNKNOWN)
+    jaccard.update(guess, truth)
+    scores = iou(confusion)
+    assert scores.dtype == torch.float64
+    seen = ~scores.isnan()
+    torch.testing.assert_close(scores[seen].float(), jaccard.compute()[seen])
+    union = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
+    assert torch.equal(seen, union > 0)
+
+
+@settings(deadline=None, max_examples=20)
+@given(masks())
+def test_images_add_up_to_the_set(case: tuple[Tensor, Tensor, int]) -> None:
+    guess, truth, labels = case
+    each = [confusion_matrix(g, t, labels) for g, t in zip(guess, truth, strict=True)]
+    whole = confusion_matrix(guess, truth, labels)
+    assert torch.equal(torch.stack(each).sum(0), whole)
+    assert whole.sum() == (truth != UNKNOWN).sum()
+
+
+def test_rows_are_the_truth() -> None:
+    confusion = confusion_matrix(torch.tensor([1, 1, 0]), torch.tensor([0, 0, 0]), 2)
+    assert confusion.tolist() == [[1, 2], [0, 0]]
+
+
+def test_what_is_predicted_on_ignored_pixels_does_not_matter() -> None:
+    truth = torch.tensor([0, 1, UNKNOWN, UNKNOWN], dtype=torch.uint8)
+    guess = torch.tensor([0, 1, UNKNOWN, 77], dtype=torch.uint8)
+    assert confusion_matrix(guess, truth, 2).tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+def test_products_of_labels_do_not_overflow(dtype: torch.dtype) -> None:
+    labels = torch.full((10,), 20, dtype=dtype)
+    assert confusion_matrix(labels, labels, 21)[20, 20] == 10
+
+
+def test_a_class_that_nothing_holds_is_nan_and_left_out_of_the_mean() -> None:
+    scores = iou(torch.tensor([[3, 1, 0], [0, 0, 0], [0, 0, 0]]))
+    assert scores[:2].tolist() == [0.75, 0]  # predicted though absent: 0, not NaN
+    assert scores[2].isnan()
+    assert scores.nanmean() == 0.375
+
+
+def test_unknown_pixels_of_a_seed_count_as_wrong() -> None:
+    seed = torch.tensor([0, 1, UNKNOWN, UNKNOWN])
+    truth = torch.tensor([0, 1, 1, UNKNOWN])
+    confusion = confusion_matrix(seed.where(seed != UNKNOWN, torch.tensor(2)), truth, 3)
+    assert iou(confusion)[:2].tolist() == [1, 0.5]
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(InputError, match=r"\(2, 3\).*\(3, 2\)"):
+        confusion_matrix(torch.zeros(2, 3), torch.zeros(3, 2), 2)
+    with pytest.raises(InputError, match=r"\(2, 3\)"):
+        iou(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "message"),
+    [
+        ([0, 2], [0, 1], "prediction holds labels from 0 to 2"),
+        ([0, 1], [-1, 1], "truth holds labels from -1 to 1"),
+        ([UNKNOWN, 1], [1, 1], "prediction holds labels from 1 to 255"),
+    ],
+)
+def test_labels_out_of_range_are_refused(guess: list, truth: list, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        confusion_matrix(torch.tensor(guess), torch.tensor(truth), 2)

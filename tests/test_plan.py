@@ -1,0 +1,42 @@
+"""Tests of wsss.plan: how much work the tables share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsss.engine import graph
+from wsss.plan import counts, plan
+from wsss.profiles import Pipeline, get_profile
+from wsss.stages import Store
+from wsss.tables import TABLES, scores
+
+
+def test_42_cells_are_30_trainings_of_16_seed_sets() -> None:
+    assert counts(Pipeline(get_profile("demo")), [0]) == {
+        "classifiers": 2,
+        "CAM sets": 8,
+        "seed sets": 16,
+        "trainings": 30,
+    }
+
+
+def test_each_table_adds_only_what_is_new() -> None:
+    """New trainings per table in reading order: the rest is shared with an earlier table."""
+    pipeline, seen, new = Pipeline(get_profile("demo")), set(), []
+    for table in TABLES.values():
+        found = {s.identity for s in graph(scores(table, pipeline, [0])) if s.name == "segmenter"}
+        new.append(len(found - seen))
+        seen |= found
+    assert new == [7, 6, 9, 3, 4, 0, 1]
+
+
+def test_random_seeds_share_only_the_images() -> None:
+    one, two = (counts(Pipeline(get_profile("demo")), seeds) for seeds in ([0], [0, 1]))
+    assert two == {kind: 2 * count for kind, count in one.items()}
+
+
+def test_plan_runs_nothing(tmp_path: Path) -> None:
+    text = plan(Pipeline(get_profile("demo")), Store(tmp_path / "runs"), [0, 1])
+    assert "42 cells of 7 tables" in text
+    assert "60 trainings (30 a random seed)" in text
+    assert not (tmp_path / "runs").exists()

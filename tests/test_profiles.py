@@ -1,0 +1,71 @@
+"""Tests of wsss.profiles: from the paper's words to stages."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsss.errors import InputError
+from wsss.profiles import PROFILES, PilotRecipe, Pipeline, Recipe, get_profile
+from wsss.stages import CrfSeeds, MergedCams, NoisyLabels, ThresholdSeeds, TrueLabels
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return Pipeline(get_profile("demo"))
+
+
+def test_every_profile_carries_its_own_name() -> None:
+    assert [PROFILES[name]().name for name in PROFILES] == list(PROFILES)
+
+
+def test_an_unknown_profile_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"^unknown profile 'big'; there are demo, "):
+        get_profile("big")
+
+
+def test_twelve_seeds_are_two_types_three_scales_two_networks(pipeline: Pipeline) -> None:
+    recipe = Recipe(("T", "C"), "multi", ("vgg16", "resnet38"))
+    labels = pipeline.labels(recipe, 0)
+    assert len({label.identity for label in labels}) == 12
+    assert sum(isinstance(label, ThresholdSeeds) for label in labels) == 6
+    assert sum(isinstance(label, CrfSeeds) for label in labels) == 6
+
+
+def test_single_scale_is_the_first(pipeline: Pipeline) -> None:
+    (label,) = pipeline.labels(Recipe(("C",)), 0)
+    assert isinstance(label, CrfSeeds)
+    assert not isinstance(label.cams, MergedCams)
+    assert label.cams.scale == pipeline.profile.scales[0]
+
+
+def test_merged_scales_make_one_seed(pipeline: Pipeline) -> None:
+    (label,) = pipeline.labels(Recipe(("T",), "max"), 0)
+    assert isinstance(label, ThresholdSeeds)
+    assert isinstance(label.cams, MergedCams)
+    assert len(label.cams.cams) == 3
+
+
+def test_the_random_seed_reaches_the_classifier(pipeline: Pipeline) -> None:
+    assert pipeline.classifier("vgg16", 0) != pipeline.classifier("vgg16", 1)
+    first, second = (pipeline.labels(Recipe(("T",)), rng_seed)[0] for rng_seed in (0, 1))
+    assert first.identity != second.identity
+
+
+def test_pilot(pipeline: Pipeline) -> None:
+    (truth,) = pipeline.labels(PilotRecipe(0.0), 0)
+    assert isinstance(truth, TrueLabels)
+    two = pipeline.labels(PilotRecipe(0.3, copies=2), 0)
+    assert all(isinstance(label, NoisyLabels) for label in two)
+    assert pipeline.segmenter(PilotRecipe(0.3, copies=2), 0).sharpness == 0
+
+
+def test_weights_of_eq_6_can_be_switched_off(pipeline: Pipeline) -> None:
+    assert pipeline.segmenter(Recipe(("T", "C")), 0).sharpness == 1
+    assert pipeline.segmenter(Recipe(("T", "C"), weighted=False), 0).sharpness == 0
+
+
+def test_cells_of_uncast_networks_are_left_out() -> None:
+    profile = get_profile("photo")
+    assert profile.casts(Recipe(("T",)))
+    assert not profile.casts(Recipe(("T",), cam_networks=("resnet38",)))
+    assert not profile.casts(Recipe(("T",), segmenter="resnet101"))

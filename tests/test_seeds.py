@@ -1,0 +1,192 @@
+"""Both types of seeds: thresholds against their truth table, CRF against plain pydensecrf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from wsss.crf import DenseCRF
+from wsss.data.voc import VocFolder
+from wsss.errors import InputError
+from wsss.grid import to_pixels
+from wsss.seeds import crf_seed, crf_seeds_of_image, threshold_seed
+
+UNKNOWN = 255
+
+
+# --- threshold -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cam", "saliency", "expected"),
+    [
+        (0.5, 0.5, 1),  # foreground only
+        (0.0, 0.0, 0),  # background only
+        (0.5, 0.0, UNKNOWN),  # both
+        (0.0, 0.5, UNKNOWN),  # neither
+        (0.1, 0.5, UNKNOWN),  # the thresholds themselves are outside
+        (0.1, 0.06, UNKNOWN),
+        (0.5, 0.06, 1),
+    ],
+)
+def test_truth_table_of_one_class(cam: float, saliency: float, expected: int) -> None:
+    seed = threshold_seed(torch.full((1, 1, 2, 3), cam), torch.full((1, 2, 3), saliency))
+    assert seed.dtype == torch.uint8
+    assert torch.equal(seed, torch.full((1, 2, 3), expected, dtype=torch.uint8))
+
+
+def test_of_two_classes_the_larger_wins() -> None:
+    cam = torch.tensor([[0.9, 0.2, 0.05], [0.2, 0.9, 0.0], [0.0, 0.0, 0.3]])[None, :, None]
+    assert threshold_seed(cam, torch.ones(1, 1, 3)).flatten().tolist() == [1, 2, 3]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
+def test_threshold_pixel_by_pixel(rng_seed: int, foreground: float, background: float) -> None:
+    rng = np.random.default_rng(rng_seed)
+    cam, saliency = rng.random((2, 3, 4, 5)), rng.random((2, 4, 5))
+    cam[:, 1] = 0  # absent
+    seed = threshold_seed(
+        torch.from_numpy(cam),
+        torch.from_numpy(saliency),
+        foreground_above=foreground,
+        background_below=background,
+        ignore_index=77,
+    )
+    for n, i, j in np.ndindex(2, 4, 5):
+        scores = cam[n, :, i, j]
+        is_foreground, is_background = scores.max() > foreground, saliency[n, i, j] < background
+        if is_foreground == is_background:
+            expected = 77
+        else:
+            expected = int(scores.argmax()) + 1 if is_foreground else 0
+        assert seed[n, i, j] == expected
+    assert not (seed == 2).any(), "an absent class appeared"
+
+
+def test_shapes_that_do_not_fit_are_quoted() -> None:
+    cam, saliency = torch.zeros(2, 3, 4, 5), torch.zeros(2, 5, 4)
+    with pytest.raises(InputError, match=r"\(2, 3, 4, 5\).*\(2, 5, 4\)"):
+        threshold_seed(cam, saliency)
+    with pytest.raises(InputError, match=r"\(2, 3, 4, 5\).*\(2, 5, 4\)"):
+        crf_seed(torch.zeros(2, 3, 4, 5, dtype=torch.uint8), cam, saliency)
+    with pytest.raises(InputError, match=r"\(2, 3, 4, 6\).*\(2, 3, 4, 5\)"):
+        crf_seed(torch.zeros(2, 3, 4, 6, dtype=torch.uint8), cam, torch.zeros(2, 4, 5))
+
+
+# --- CRF -----------------------------------------------------------------------------------
+
+
+def plain_pydensecrf(image: np.ndarray, cam: Tensor, saliency: Tensor) -> np.ndarray:
+    """One seed of one image as in the examples of pydensecrf, over every label there is."""
+    dcrf = pytest.importorskip("pydensecrf.densecrf")
+    height, width = saliency.shape
+    scores = np.concatenate([1 - saliency[None].numpy(), cam.numpy()])
+    shown = [0, *(1 + np.flatnonzero(cam.numpy().max((1, 2)) > 0))]
+    unary = -np.log(np.maximum(scores[shown], 1e-5)).astype(np.float32)
+    crf = dcrf.DenseCRF2D(width, height, len(shown))
+    crf.setUnaryEnergy(np.ascontiguousarray(unary.reshape(len(shown), -1)))
+    crf.addPairwiseGaussian(sxy=3, compat=3)
+    crf.addPairwiseBilateral(sxy=80, srgb=13, rgbim=np.array(image, order="C"), compat=10)
+    best = np.argmax(crf.inference(10), axis=0).reshape(height, width)
+    return np.array(shown)[best]
+
+
+def smooth_maps(count: int, size: tuple[int, int], rng: np.random.Generator) -> Tensor:
+    """`count` random maps in [0, 1], as coarse as CAMs."""
+    coarse = torch.from_numpy(rng.random((count, 6, 8)).astype(np.float32)) ** 2
+    spacing = ((size[0] - 1) / 5, (size[1] - 1) / 7)
+    maps = to_pixels(coarse, spacing, size)
+    return maps / maps.amax((1, 2), keepdim=True)
+
+
+@pytest.fixture(scope="module")
+def photos(voc_mini: Path) -> list[np.ndarray]:
+    """Three photos of different sizes, at half their size."""
+    folder = VocFolder(voc_mini)
+    every = [folder.image(name)[::2, ::2] for name in folder.ids("train")[:12]]
+    return list({image.shape: image for image in every}.values())[:3]
+
+
+@pytest.mark.parametrize("backend", ["numba", "pydensecrf"])
+def test_crf_seed_is_plain_pydensecrf_seed_by_seed(
+    photos: list[np.ndarray], backend, rng: np.random.Generator
+) -> None:
+    crf = DenseCRF(backend=backend)
+    for image in photos:
+        size = image.shape[:2]
+        cams = [smooth_maps(4, size, rng) for _ in range(3)]
+        for cam in cams:
+            cam[[0, 2]] = 0  # absent
+        saliency = smooth_maps(1, size, rng)[0]
+        together = crf_seeds_of_image(image, cams, saliency, crf=crf)
+        for cam, seed in zip(cams, together, strict=True):
+            expected = plain_pydensecrf(image, cam, saliency)
+            assert seed.dtype == torch.uint8
+            assert np.array_equal(seed.numpy(), expected)
+            assert set(np.unique(expected)) <= {0, 2, 4}
+            pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)
+            alone = crf_seed(pixels[None], cam[None], saliency[None], crf=crf)
+            assert torch.equal(alone[0], seed)
+
+
+def test_seeds_of_scales_that_see_different_classes(photos: list[np.ndarray]) -> None:
+    image, rng = photos[0], np.random.default_rng(1)
+    cams = [smooth_maps(3, image.shape[:2], rng) for _ in range(2)]
+    cams[0][1:] = 0
+    cams[1][:1] = 0
+    saliency = smooth_maps(1, image.shape[:2], rng)[0]
+    first, second = crf_seeds_of_image(image, cams, saliency)
+    assert set(first.unique().tolist()) == {0, 1}
+    assert set(second.unique().tolist()) <= {0, 2, 3}
+    assert np.array_equal(first.numpy(), plain_pydensecrf(image, cams[0], saliency))
+
+
+def two_halves() -> tuple[Tensor, Tensor]:
+    """A black and white image (1, 3, 8, 10) and the CAM (1, 2, 8, 10) of class 2 on its right."""
+    image = torch.zeros(1, 3, 8, 10, dtype=torch.uint8)
+    image[..., 5:] = 255
+    cam = torch.zeros(1, 2, 8, 10)
+    cam[:, 1] = 0.2
+    cam[:, 1, :, 5:] = 0.9
+    return image, cam
+
+
+def test_batch_of_crf_seeds_is_one_by_one() -> None:
+    image, cam = two_halves()
+    images = torch.cat([image, image.flip(-1)])
+    cams = torch.cat([cam, cam.flip(-1)])
+    seeds = crf_seed(images, cams, cams[:, 1])
+    expected = torch.zeros(8, 10, dtype=torch.uint8)
+    expected[:, 5:] = 2
+    assert torch.equal(seeds, torch.stack([expected, expected.flip(-1)]))
+
+
+def test_an_image_without_classes_is_background() -> None:
+    image, cam = two_halves()
+    seed = crf_seed(image, torch.zeros_like(cam), torch.ones(1, 8, 10))
+    assert torch.equal(seed, torch.zeros(1, 8, 10, dtype=torch.uint8))
+
+
+def test_crf_parameters_are_used() -> None:
+    image, cam = two_halves()
+    cam[0, 1, 3, 7] = 0.1  # a lone pixel
+    saliency = cam[:, 1]
+    kept = crf_seed(image, cam, saliency, crf=DenseCRF(iterations=0))
+    smoothed = crf_seed(image, cam, saliency)
+    assert kept[0, 3, 7] == 0
+    assert smoothed[0, 3, 7] == 2
+
+
+def test_a_read_only_photo_is_fine() -> None:
+    image, cam = two_halves()
+    pixels = image[0].permute(1, 2, 0).numpy()
+    pixels.setflags(write=False)
+    (seed,) = crf_seeds_of_image(pixels, [cam[0]], cam[0, 1])
+    assert seed[0, 9] == 2

@@ -1,0 +1,350 @@
+"""The training loop on a tiny problem: it learns, it resumes, and nothing outside disturbs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wsss.data.affine import Augmentation
+from wsss.errors import InputError
+from wsss.losses import classification_loss, weighted_selective_loss
+from wsss.models.network import SCENES, Network
+from wsss.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
+from wsss.training import Schedule, fit, isolated_randomness
+
+COUNT, SIDE = 10, 17
+SCHEDULE = Schedule(epochs=4, batch_size=4, lr=0.05, head_multiplier=10, weight_decay=0)
+
+
+def tiny_network(labels: int = 2, *, dropout: float = 0.2) -> Network:
+    """Stride 2, BatchNorm with batch statistics, dropout: all that could go wrong in resuming."""
+    with isolated_randomness(0):
+        trunk = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1),
+            nn.BatchNorm2d(8, momentum=0.5),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+        )
+        return Network(trunk, nn.Conv2d(8, labels, 1), output_stride=2, normalisation=SCENES)
+
+
+def squares() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Bright squares on a dark ground, and the label maps that say so."""
+    rng = np.random.default_rng(0)
+    images, labels = [], []
+    for _ in range(COUNT):
+        label = np.zeros((SIDE, SIDE), np.uint8)
+        top, left = rng.integers(0, 9, 2)
+        label[top : top + 8, left : left + 8] = 1
+        noise = rng.integers(0, 40, (SIDE, SIDE, 3))
+        images.append((np.where(label[..., None] == 1, 200, 30) + noise).astype(np.uint8))
+        labels.append(label)
+    return images, labels
+
+
+IMAGES, LABELS = squares()
+SAMPLE = partial(
+    segmenter_sample,
+    images=IMAGES,
+    seeds=[LABELS, LABELS],
+    augmentation=Augmentation(SIDE, (0.75, 1.25)),
+    fill=(127.5, 127.5, 127.5),
+    output_stride=2,
+)
+
+
+def train(
+    schedule: Schedule = SCHEDULE,
+    *,
+    rng_seed: int = 0,
+    loss: Callable[..., Tensor] | None = None,
+    checkpoint: Path | None = None,
+    after_epoch: Callable[[int, Network], None] | None = None,
+) -> tuple[Network, list[float]]:
+    model = tiny_network()
+    history = fit(
+        model,
+        loss or segmenter_loss(1.0),
+        SAMPLE,
+        COUNT,
+        schedule,
+        rng_seed=rng_seed,
+        checkpoint=checkpoint,
+        after_epoch=after_epoch,
+    )
+    return model, history
+
+
+def same(first: Network, second: Network) -> bool:
+    pairs = zip(first.state_dict().items(), second.state_dict().items(), strict=True)
+    return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> tuple[Network, list[float]]:
+    return train()
+
+
+# --- it learns -----------------------------------------------------------------------------
+
+
+def test_the_loss_falls(uninterrupted: tuple[Network, list[float]]) -> None:
+    _, history = uninterrupted
+    assert len(history) == SCHEDULE.epochs
+    assert history[-1] < 0.6 * history[0]
+    assert history[-1] < 0.45 < np.log(2)
+
+
+def test_the_model_comes_back_on_the_cpu_ready_to_predict(
+    uninterrupted: tuple[Network, list[float]],
+) -> None:
+    model, _ = uninterrupted
+    assert not model.training
+    assert {p.device.type for p in model.parameters()} == {"cpu"}
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.stack(IMAGES)).permute(0, 3, 1, 2)
+        guess = model(model.normalisation(batch)).argmax(1).numpy()
+    assert (guess == np.stack(LABELS)[:, ::2, ::2]).mean() > 0.9
+
+
+def test_the_loss_of_a_classifier_falls() -> None:
+    bright = np.arange(COUNT) % 2 == 0
+    images = [np.full((9, 9, 3), 200 if each else 40, np.uint8) for each in bright]
+    present = np.stack([bright, ~bright], 1)
+    sample = partial(
+        classifier_sample,
+        images=images,
+        present=present,
+        augmentation=Augmentation(9),
+        fill=(127.5, 127.5, 127.5),
+    )
+    schedule = replace(SCHEDULE, epochs=6)
+    history = fit(tiny_network(dropout=0), classifier_loss, sample, COUNT, schedule, rng_seed=0)
+    assert history[0] == pytest.approx(2 * np.log(2), rel=0.4)
+    assert history[-1] < 0.5 * history[0]
+
+
+# --- it is reproducible --------------------------------------------------------------------
+
+
+def test_same_random_seed_same_weights_another_seed_others(
+    uninterrupted: tuple[Network, list[float]],
+) -> None:
+    model, history = train()
+    assert same(model, uninterrupted[0])
+    assert history == uninterrupted[1]
+    assert not same(train(rng_seed=1)[0], model)
+
+
+def test_the_global_generators_neither_matter_nor_change(
+    uninterrupted: tuple[Network, list[float]],
+) -> None:
+    torch.manual_seed(123)
+    torch.rand(7)
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+    model, _ = train()
+    assert same(model, uninterrupted[0])
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+def test_an_error_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="stop"):
+        train(loss=raise_at_step(3))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_happens_after_an_epoch_does_not_matter(
+    uninterrupted: tuple[Network, list[float]],
+) -> None:
+    seen = []
+
+    def look(epoch: int, model: Network) -> None:
+        seen.append(epoch)
+        model.eval()
+        torch.rand(3)
+
+    model, _ = train(after_epoch=look)
+    assert seen == [1, 2, 3, 4]
+    assert same(model, uninterrupted[0])
+
+
+# --- it resumes ----------------------------------------------------------------------------
+
+
+def raise_at_step(step: int) -> Callable[..., Tensor]:
+    done = 0
+
+    def loss(model: Network, *batch: Tensor) -> Tensor:
+        nonlocal done
+        done += 1
+        if done == step:
+            raise RuntimeError("stop")
+        return segmenter_loss(1.0)(model, *batch)
+
+    return loss
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("step", [1, 2, 3, 6, 8])  # two steps make an epoch
+def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path, step: int, optimizer) -> None:
+    schedule = replace(SCHEDULE, optimizer=optimizer, warmup=0.3, decay_every="step", clip_norm=1)
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(RuntimeError, match="stop"):
+        train(schedule, loss=raise_at_step(step), checkpoint=checkpoint)
+    assert checkpoint.is_file() == (step > 2)
+    torch.rand(step)
+    resumed, history = train(schedule, checkpoint=checkpoint)
+    whole, expected = train(schedule)
+    assert same(resumed, whole)
+    assert history == expected
+
+
+def test_a_kill_between_epochs(tmp_path: Path, uninterrupted: tuple[Network, list[float]]) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+
+    def stop(epoch: int, model: Network) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train(checkpoint=checkpoint, after_epoch=stop)
+    assert len(torch.load(checkpoint, weights_only=True)["history"]) == 2
+    resumed, history = train(checkpoint=checkpoint)
+    assert same(resumed, uninterrupted[0])
+    assert history == uninterrupted[1]
+
+
+def test_a_complete_checkpoint_trains_nothing(
+    tmp_path: Path, uninterrupted: tuple[Network, list[float]]
+) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    train(checkpoint=checkpoint)
+    again, history = train(checkpoint=checkpoint, loss=raise_at_step(1))
+    assert same(again, uninterrupted[0])
+    assert history == uninterrupted[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+# --- the schedule --------------------------------------------------------------------------
+
+
+def test_poly_decay_by_epoch_is_that_of_section_5_2() -> None:
+    schedule = Schedule()
+    factors = [schedule.factor(step, 661) for step in range(20 * 661)]
+    for epoch in range(20):
+        assert set(factors[epoch * 661 : (epoch + 1) * 661]) == {(1 - epoch / 20) ** 0.9}
+
+
+def test_poly_decay_by_step() -> None:
+    schedule = Schedule(epochs=3, decay_every="step")
+    factors = [schedule.factor(step, 5) for step in range(15)]
+    assert factors == pytest.approx([(1 - step / 15) ** 0.9 for step in range(15)])
+
+
+def test_warmup_rises_linearly_and_then_does_nothing() -> None:
+    warm, cold = Schedule(epochs=4, warmup=0.25), Schedule(epochs=4)
+    ratio = [warm.factor(step, 5) / cold.factor(step, 5) for step in range(20)]
+    assert ratio == pytest.approx([0.2, 0.4, 0.6, 0.8] + [1.0] * 16)
+
+
+@pytest.mark.parametrize("decay_every", ["epoch", "step"])
+def test_every_step_uses_its_rate_and_the_head_learns_faster(decay_every) -> None:
+    """With a loss whose gradient is 1 everywhere, plain SGD moves each weight by the rate."""
+    schedule = Schedule(
+        epochs=3, batch_size=4, lr=0.01, head_multiplier=10, momentum=0, weight_decay=0,
+        decay_every=decay_every,
+    )  # fmt: skip
+
+    def total(model: Network, *batch: Tensor) -> Tensor:
+        return sum((p.sum() for p in model.parameters()), torch.zeros(()))
+
+    model, before = tiny_network(), tiny_network().state_dict()
+    fit(model, total, SAMPLE, COUNT, schedule, rng_seed=0)
+    moved = 0.01 * sum(schedule.factor(step, 2) for step in range(6))
+    for name, after in model.named_parameters():
+        rate = 10 if name.startswith("classifier") else 1
+        torch.testing.assert_close(
+            before[name] - after.detach(), torch.full_like(after, rate * moved)
+        )
+
+
+def test_weight_decay_and_momentum_reach_the_optimizer() -> None:
+    schedule = Schedule()
+    for group in schedule.make_optimizer(tiny_network()).param_groups:
+        assert (group["momentum"], group["weight_decay"]) == (0.9, 5e-4)
+    adamw = replace(schedule, optimizer="adamw", weight_decay=0.1)
+    optimizer = adamw.make_optimizer(tiny_network())
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.1]
+
+
+def test_gradients_are_clipped() -> None:
+    schedule = Schedule(
+        epochs=1, batch_size=10, lr=1.0, head_multiplier=1, momentum=0, weight_decay=0,
+        clip_norm=0.5,
+    )  # fmt: skip
+
+    def steep(model: Network, *batch: Tensor) -> Tensor:
+        return 1000 * sum((p.sum() for p in model.parameters()), torch.zeros(()))
+
+    model, before = tiny_network(), tiny_network()
+    fit(model, steep, SAMPLE, COUNT, schedule, rng_seed=0)
+    pairs = zip(model.parameters(), before.parameters(), strict=True)
+    moved = torch.cat([(a - b).flatten() for a, b in pairs]).norm()
+    assert moved.item() == pytest.approx(0.5, rel=1e-4)
+
+
+def test_the_incomplete_batch_is_dropped_and_each_epoch_is_shuffled() -> None:
+    drawn: list[int] = []
+
+    def sample(index: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        drawn.append(index)
+        return SAMPLE(index, rng)
+
+    fit(tiny_network(), segmenter_loss(1.0), sample, COUNT, SCHEDULE, rng_seed=0)
+    epochs = [drawn[start : start + 8] for start in range(0, 32, 8)]
+    assert len(drawn) == 32  # 4 epochs of 2 batches of 4, 2 of 10 samples left out
+    assert all(len(set(epoch)) == 8 for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+
+
+def test_too_few_samples_are_refused() -> None:
+    with pytest.raises(InputError, match="3 samples do not fill a batch of 4"):
+        fit(tiny_network(), segmenter_loss(1.0), SAMPLE, 3, SCHEDULE, rng_seed=0)
+
+
+# --- samples and losses --------------------------------------------------------------------
+
+
+def test_segmenter_sample_has_a_label_under_every_feature() -> None:
+    images, labels = SAMPLE(0, np.random.default_rng(0))
+    assert (images.shape, labels.shape) == ((SIDE, SIDE, 3), (2, 9, 9))
+    logits = tiny_network()(torch.zeros(1, 3, SIDE, SIDE))
+    assert logits.shape[2:] == labels.shape[1:]
+    known = labels[0] != 255
+    bright = images[::2, ::2].mean(-1) > 127
+    assert (bright == (labels[0] == 1))[known].mean() > 0.9
+
+
+def test_losses_see_normalised_images_and_the_labels() -> None:
+    model = tiny_network(dropout=0)
+    images = torch.from_numpy(np.stack(IMAGES[:2]))
+    logits = model((images.permute(0, 3, 1, 2).float() / 255 - 0.5) * 4)
+    present = torch.tensor([[True, False], [False, True]])
+    expected = classification_loss(logits.mean((2, 3)), present)
+    torch.testing.assert_close(classifier_loss(model, images, present), expected)
+
+    seeds = torch.from_numpy(np.stack(LABELS[:4])[:, ::2, ::2]).reshape(2, 2, 9, 9)
+    for sharpness in (0.0, 1.0, 5.0):
+        expected = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+        torch.testing.assert_close(segmenter_loss(sharpness)(model, images, seeds), expected)

@@ -1,0 +1,7 @@
+"""``python -m wsss.book``: bring the pages up to date."""
+
+import sys
+
+from wsss.book.command import main
+
+sys.exit(main())

@@ -1,0 +1,177 @@
+"""The command ``wsss``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from wsss.cli.data import data_voc
+from wsss.cli.weights import weights_app
+from wsss.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Weakly-supervised semantic segmentation with many seeds: data, tables, plans.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Make or check a data folder.")
+app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
+data_app.command("voc")(data_voc)
+
+
+class Format(StrEnum):
+    """How a table is written."""
+
+    text = "text"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+
+
+class _SeedsAsList(TyperCommand):
+    """Lets ``--seeds 0 1 2`` be written as one option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread_option(args, "--seeds"))
+
+
+def spread_option(arguments: Sequence[str], option: str) -> list[str]:
+    """Repeat an option before each of the whole numbers that follow it.
+
+    Examples
+    --------
+    >>> spread_option(["table2", "--seeds", "0", "1", "--format", "csv"], "--seeds")
+    ['table2', '--seeds', '0', '--seeds', '1', '--format', 'csv']
+    """
+    spread, inside = [], False
+    for argument in arguments:
+        if inside and argument.isdigit() and spread[-1] != option:
+            spread.append(option)
+        inside = argument == option or (inside and argument.isdigit())
+        spread.append(argument)
+    return spread
+
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="WSSS_DATA", help="Data folder in the VOC layout."),
+]
+ProfileOption = Annotated[str, typer.Option("--profile", help="demo or photo.")]
+SeedsOption = Annotated[
+    list[int] | None,
+    typer.Option("--seeds", help="Random seeds, say --seeds 0 1 2; default: the profile's."),
+]
+RunsOption = Annotated[
+    Path | None,
+    typer.Option("--runs", envvar="WSSS_RUNS", help="Folder of the results; default: runs."),
+]
+
+
+@app.command(cls=_SeedsAsList)
+def reproduce(
+    table: Annotated[str, typer.Argument(help="table1 ... table7, or all.")],
+    profile: ProfileOption = "demo",
+    data: DataOption = None,
+    seeds: SeedsOption = None,
+    format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
+    runs: RunsOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Local processes; default: one a core.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a running Dask scheduler, instead.")
+    ] = None,
+) -> None:
+    """Compute a table of the paper and print it beside the paper's figures.
+
+    What was computed before is not computed again, and a killed run goes on where it was.
+    """
+    from wsss.engine import default_runs, run
+    from wsss.profiles import Pipeline, get_profile
+    from wsss.stages import Store
+    from wsss.tables import TABLES, get_table, render, scores, summary
+    from wsss.tables import reproduce as compute
+
+    wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
+    pipeline, store = Pipeline(get_profile(profile), data), Store(runs or default_runs(), data)
+    rng_seeds = tuple(seeds or pipeline.profile.rng_seeds)
+    goals = [stage for one in wanted for stage in scores(one, pipeline, rng_seeds)]
+    run(goals, store, workers=workers, scheduler=scheduler)
+    for one in wanted:
+        frame = compute(one, pipeline, store, rng_seeds=rng_seeds, quiet=True)
+        lines = summary(frame, one, profile)
+        if format == Format.text:
+            typer.echo(f"{one.name}: {one.title}. mIoU in percent, random seeds {_list(rng_seeds)}")
+        typer.echo(render(lines, format.value))
+        if len(wanted) > 1:
+            typer.echo()
+
+
+@app.command(cls=_SeedsAsList)
+def plan(
+    profile: ProfileOption = "demo",
+    data: DataOption = None,
+    seeds: SeedsOption = None,
+    runs: RunsOption = None,
+) -> None:
+    """Count what the tables need, without running anything."""
+    from wsss.engine import default_runs
+    from wsss.plan import plan as make_plan
+    from wsss.profiles import Pipeline, get_profile
+    from wsss.stages import Store
+
+    pipeline = Pipeline(get_profile(profile), data)
+    rng_seeds = tuple(seeds or pipeline.profile.rng_seeds)
+    typer.echo(make_plan(pipeline, Store(runs or default_runs(), data), rng_seeds))
+
+
+@data_app.command("demo")
+def data_demo(
+    out: Annotated[Path, typer.Option("--out", help="New or empty folder.")],
+    train: Annotated[int, typer.Option(min=1, help="Scenes to train on.")] = 240,
+    val: Annotated[int, typer.Option(min=1, help="Scenes to validate on.")] = 400,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 1,
+) -> None:
+    """Draw the demo's scenes into a folder in the VOC layout, identical for the same seed."""
+    from wsss.data.scenes import write_scenes
+
+    folder = write_scenes(out, train=train, val=val, pilot=min(80, train), rng_seed=seed)
+    typer.echo(f"{train} + {val} scenes in {folder}")
+
+
+@data_app.command("check")
+def data_check(
+    data: Annotated[Path, typer.Option("--data", envvar="WSSS_DATA", help="Folder to check.")],
+    classes: Annotated[
+        str | None, typer.Option(help="Restrict to some classes, separated by commas.")
+    ] = None,
+) -> None:
+    """Say what a data folder holds and what is wrong with it."""
+    from wsss.data import check_folder
+
+    report = check_folder(data, classes.split(",") if classes else None)
+    typer.echo(str(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _list(values: Sequence[int]) -> str:
+    return ", ".join(str(value) for value in values)
+
+
+def main() -> None:
+    """Run the command; bad input ends in one line and status 2."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,112 @@
+"""Many arrays of different shapes in one memory-mapped file: decoded images, CAMs, seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from wsss.errors import InputError
+
+
+class PackedArrays(Sequence[np.ndarray]):
+    """Read-only list of arrays of one dtype, laid end to end in a file and mapped into memory.
+
+    Opening costs nothing, reading one array touches only its own bytes, and several processes
+    that read the same file share its pages.
+
+    Parameters
+    ----------
+    path : Path
+        File written by `pack`; its index lies beside it as ``<path>.json``.
+
+    Raises
+    ------
+    InputError
+        If the file or its index is missing or the two do not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     arrays = pack(Path(folder) / "a", [np.arange(6).reshape(2, 3), np.arange(2)])
+    ...     len(arrays), arrays[0].shape, arrays[1].tolist()
+    (2, (2, 3), [0, 1])
+    """
+
+    def __init__(self, path: Path) -> None:
+        index = _index(path)
+        if not path.is_file() or not index.is_file():
+            raise InputError(f"{path}: no packed arrays here (the file or its .json is missing)")
+        described = json.loads(index.read_text())
+        self._dtype = np.dtype(described["dtype"])
+        self._shapes = [tuple(shape) for shape in described["shapes"]]
+        sizes = [int(np.prod(shape)) for shape in self._shapes]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        expected = int(self._starts[-1]) * self._dtype.itemsize
+        if path.stat().st_size != expected:
+            raise InputError(
+                f"{path}: {path.stat().st_size} bytes, but its index speaks of {expected}; "
+                "delete the folder it lies in and compute it again"
+            )
+        # An empty file cannot be mapped.
+        self._values = (
+            np.memmap(path, self._dtype, mode="r") if expected else np.empty(0, self._dtype)
+        )
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
+        numbers = range(len(self))[index]  # negative ones, slices and IndexError as in any list
+        if isinstance(numbers, range):
+            return [self[number] for number in numbers]
+        start, stop = self._starts[numbers], self._starts[numbers + 1]
+        return self._values[start:stop].reshape(self._shapes[numbers])
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """Shape of one array, without touching its bytes."""
+        return self._shapes[index]
+
+
+def pack(path: Path, arrays: Iterable[np.ndarray]) -> PackedArrays:
+    """Write arrays one after the other, never holding more than one, and open the file.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    arrays : iterable of ndarray
+        All of one dtype.
+
+    Returns
+    -------
+    PackedArrays
+
+    Raises
+    ------
+    InputError
+        If the dtypes differ.
+    """
+    shapes: list[list[int]] = []
+    dtype: np.dtype | None = None
+    with path.open("wb") as file:
+        for array in arrays:
+            if dtype is not None and array.dtype != dtype:
+                raise InputError(f"{path}: arrays of {dtype} and of {array.dtype} do not mix")
+            dtype = array.dtype
+            shapes.append(list(array.shape))
+            file.write(np.ascontiguousarray(array).data)
+    _index(path).write_text(json.dumps({"dtype": np.dtype(dtype or "u1").str, "shapes": shapes}))
+    return PackedArrays(path)
+
+
+def _index(path: Path) -> Path:
+    return path.with_name(path.name + ".json")

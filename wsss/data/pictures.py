@@ -1,0 +1,84 @@
+"""Images and masks as files: JPEG in, palette PNG in and out, one clear line if damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsss.data.replacing import replacing
+from wsss.errors import InputError
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image (H, W, 3) uint8 RGB as stored; EXIF rotation is not applied."""
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise unreadable("image", path, error) from error
+
+
+def read_image_size(path: Path) -> tuple[int, int]:
+    """Read height and width of an image in pixels from its header, without decoding it."""
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except (OSError, SyntaxError, ValueError) as error:
+        raise unreadable("image", path, error) from error
+
+
+def read_mask_png(path: Path) -> NDArray[np.uint8]:
+    """Read the indices (H, W) uint8 that a palette PNG, or a grey one, stores."""
+    try:
+        with Image.open(path) as picture:
+            mode, stored = picture.mode, np.array(picture)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise unreadable("mask", path, error) from error
+    if mode not in ("P", "L"):
+        raise InputError(
+            f"{path}: a mask of mode {mode}; save class indices as a palette or grey PNG"
+        )
+    return stored
+
+
+def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:
+    """Write a mask (H, W) uint8 as a PNG of indices with VOC's colours, all or nothing.
+
+    Raises
+    ------
+    InputError
+        The array is no mask; whatever was at `path` stays.
+    """
+    if mask.ndim != 2 or mask.dtype != np.uint8:
+        raise InputError(f"{path}: a mask is (H, W) of uint8, this is {mask.shape} of {mask.dtype}")
+    picture = Image.fromarray(mask)
+    picture.putpalette(voc_palette().tobytes())
+    with replacing(path) as aside:
+        picture.save(aside, format="PNG")
+
+
+def voc_palette() -> NDArray[np.uint8]:
+    """Return VOC's colours (256, 3) uint8 RGB: the bits of an index, dealt to the channels.
+
+    Bits 0, 1, 2 of the index become the highest bits of red, green, blue; bits 3, 4, 5 the
+    next lower ones, and so on. Not in the paper; PASCAL VOC's development kit.
+
+    Examples
+    --------
+    >>> voc_palette()[[0, 1, 15, 255]].tolist()
+    [[0, 0, 0], [128, 0, 0], [192, 128, 128], [224, 224, 192]]
+    """
+    index = np.arange(256)[:, None] >> np.arange(3)
+    bits = [(index >> 3 * depth & 1) << 7 - depth for depth in range(3)]
+    return np.sum(bits, axis=0).astype(np.uint8)
+
+
+def unreadable(what: str, path: Path, error: Exception) -> InputError:
+    """Return the error that says whether the file `what` is missing or damaged."""
+    if not path.is_file():
+        return InputError(f"{path}: no such {what}; add it or take its id out of the split")
+    reason = " ".join(str(error).split())
+    return InputError(f"{path}: the {what} is damaged ({reason}); replace the file")

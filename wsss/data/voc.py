@@ -1,0 +1,287 @@
+"""Reader of the folder layout of PASCAL VOC, the data of the paper (Sec. 5.1).
+
+::
+
+    JPEGImages/ID.jpg                   images
+    SegmentationClass/ID.png            masks, palette PNG: 0 background, 1.. classes, 255 ignore
+    ImageSets/Segmentation/SPLIT.txt    ids, one a line
+    labels.csv | cls_labels.npy | Annotations/ID.xml     image-level labels
+    classes.txt                         foreground classes, one a line; absent: VOC's 20
+
+Training reads images and labels; only evaluation reads masks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsss.data.check import FolderReport, check
+from wsss.data.labels import VOC_CLASSES, Difficult, Rows, find_labels, read_labels
+from wsss.data.pictures import (
+    read_image,
+    read_image_size,
+    read_mask_png,
+    unreadable,
+    voc_palette,
+    write_mask_png,
+)
+from wsss.errors import InputError
+
+__all__ = ["VOC_CLASSES", "VocFolder", "check_folder", "voc_palette", "write_mask_png"]
+
+IGNORE_INDEX = 255
+_LAYOUT = "JPEGImages/ID.jpg and ImageSets/Segmentation/SPLIT.txt"
+
+
+class VocFolder:
+    """One data folder, seen through a choice of its classes.
+
+    Parameters
+    ----------
+    root
+        The folder; nothing is ever written into it.
+    classes
+        Foreground classes to keep, by name; they are numbered 1..C in this order and pixels
+        of every other class become 255. All of the folder's classes by default.
+    labels
+        Source of the image-level labels, see `wsss.data.labels.read_labels`. By default the
+        first of ``labels.csv``, ``cls_labels.npy`` and ``Annotations`` that the folder holds.
+    difficult
+        Whether "difficult" objects of XML annotations count.
+
+    Attributes
+    ----------
+    classes : tuple[str, ...]
+        Names of the C foreground classes.
+
+    Raises
+    ------
+    InputError
+        The folder is no data folder, or a class or the source of labels is unknown.
+
+    Examples
+    --------
+    >>> VocFolder("nowhere")
+    Traceback (most recent call last):
+    wsss.errors.InputError: nowhere: no such folder; give one that holds ...
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        classes: Sequence[str] | None = None,
+        labels: str | Path | None = None,
+        *,
+        difficult: Difficult = "keep",
+    ) -> None:
+        self.root = Path(root)
+        self._require_layout()
+        self._every_class = self._read_classes()
+        self.classes = self._every_class if classes is None else tuple(classes)
+        self._new_index = self._renumbering()
+        self._labels = None if labels is None else Path(labels)
+        if self._labels is not None and not self._labels.exists():
+            raise InputError(f"{self._labels}: no such source of image-level labels")
+        self._difficult: Difficult = difficult
+
+    def __repr__(self) -> str:
+        return f"VocFolder({str(self.root)!r}, classes={self.classes})"
+
+    def splits(self) -> list[str]:
+        """Return the names of the splits, sorted."""
+        return sorted(path.stem for path in self._lists.glob("*.txt"))
+
+    def ids(self, split: str) -> list[str]:
+        """Return the ids of `split` in the order of its file; blank lines are skipped."""
+        if split not in self.splits():
+            raise InputError(
+                f"{self.root}: no split {split!r}; there are {', '.join(self.splits()) or 'none'}"
+            )
+        path = self._lists / f"{split}.txt"
+        ids: dict[str, int] = {}
+        for line, text in enumerate(_lines(path), start=1):
+            if not text:
+                continue
+            if text in ids:
+                raise InputError(
+                    f"{path}, line {line}: {text!r} is on line {ids[text]} too; remove one"
+                )
+            if len(text.split()) > 1 or "/" in text or "\\" in text:
+                raise InputError(f"{path}, line {line}: {text!r:.80} is no id; write one a line")
+            ids[text] = line
+        if not ids:
+            raise InputError(f"{path}: names no image; write one id a line")
+        return list(ids)
+
+    def has_image(self, image_id: str) -> bool:
+        """Whether there is a file for the image."""
+        return self._image_path(image_id).is_file()
+
+    def has_mask(self, image_id: str) -> bool:
+        """Whether there is a mask for the image."""
+        return self._mask_path(image_id).is_file()
+
+    def size(self, image_id: str) -> tuple[int, int]:
+        """Return height and width of the image in pixels, from its header alone."""
+        return read_image_size(self._image_path(image_id))
+
+    def image(self, image_id: str) -> NDArray[np.uint8]:
+        """Return the image, (H, W, 3) uint8 RGB; `InputError` if it is missing or damaged."""
+        return read_image(self._image_path(image_id))
+
+    def mask(self, image_id: str) -> NDArray[np.uint8]:
+        """Return the mask, (H, W) uint8: 0 background, 1..C `classes`, 255 ignore.
+
+        Raises
+        ------
+        InputError
+            The mask is missing or damaged, is not made of class indices, or has another size
+            than its image.
+        """
+        path = self._mask_path(image_id)
+        if not path.is_file():
+            raise InputError(f"{path}: no such mask; evaluation needs masks, training does not")
+        stored = read_mask_png(path)
+        (h, w), (height, width) = stored.shape, self.size(image_id)
+        if (h, w) != (height, width):
+            raise InputError(
+                f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; resize one"
+            )
+        highest = len(self._every_class)
+        wrong = np.unique(stored[(stored > highest) & (stored != IGNORE_INDEX)])
+        if wrong.size:
+            raise InputError(
+                f"{path}: mask value {wrong[0]}; use 0 to {highest}, or {IGNORE_INDEX} for ignore"
+            )
+        return self._new_index[stored]
+
+    def image_labels(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Return the image-level labels (N, C) of N images, columns in the order of `classes`."""
+        source = self._label_source()
+        if source is None:
+            raise InputError(
+                f"{self.root}: no image-level labels; training needs labels.csv, "
+                "cls_labels.npy or Annotations/ in the folder, or a source given as labels"
+            )
+        return read_labels(
+            source, ids, self.classes, columns=self._every_class, difficult=self._difficult
+        )
+
+    def find_labels(self, ids: Sequence[str]) -> Rows:
+        """Return the labels (C,) of those of `ids` that have any."""
+        source = self._label_source()
+        if source is None:
+            return {}
+        rows = find_labels(
+            source, ids, self.classes, columns=self._every_class, difficult=self._difficult
+        )
+        return {image_id: rows[image_id] for image_id in ids if image_id in rows}
+
+    def fingerprint(self, splits: Iterable[str]) -> str:
+        """Return the SHA-256 of all that `splits` hold: ids, labels, images and masks.
+
+        It depends neither on where the folder lies nor on files outside the splits; an absent
+        mask or label counts as such.
+        """
+        digest = hashlib.sha256()
+
+        def add(content: bytes) -> None:
+            digest.update(len(content).to_bytes(8, "big") + content)
+
+        listed = {split: self.ids(split) for split in sorted(set(splits))}
+        add("\n".join(self.classes).encode())
+        add("\n".join(self._every_class).encode())
+        for split, ids in listed.items():
+            add(split.encode())
+            add("\n".join(ids).encode())
+        every_id = sorted({image_id for ids in listed.values() for image_id in ids})
+        labels = self.find_labels(every_id)
+        for image_id in every_id:
+            path = self._image_path(image_id)
+            try:
+                add(path.read_bytes())
+            except OSError as error:
+                raise unreadable("image", path, error) from error
+            add(self._mask_path(image_id).read_bytes() if self.has_mask(image_id) else b"")
+            add(labels[image_id].tobytes() if image_id in labels else b"")
+        return digest.hexdigest()
+
+    def check(self) -> FolderReport:
+        """Read everything that the splits list and report what is wrong."""
+        return check(self)
+
+    @property
+    def _lists(self) -> Path:
+        return self.root / "ImageSets" / "Segmentation"
+
+    def _image_path(self, image_id: str) -> Path:
+        return self.root / "JPEGImages" / f"{image_id}.jpg"
+
+    def _mask_path(self, image_id: str) -> Path:
+        return self.root / "SegmentationClass" / f"{image_id}.png"
+
+    def _require_layout(self) -> None:
+        if not self.root.is_dir():
+            raise InputError(f"{self.root}: no such folder; give one that holds {_LAYOUT}")
+        if not (self.root / "JPEGImages").is_dir() or not self._lists.is_dir():
+            found = sorted(path.name for path in self.root.iterdir())
+            shown = ", ".join(found[:6]) + (", ..." if len(found) > 6 else "")
+            raise InputError(
+                f"{self.root}: not a data folder; expected {_LAYOUT}, found {shown or 'nothing'}"
+            )
+
+    def _read_classes(self) -> tuple[str, ...]:
+        path = self.root / "classes.txt"
+        if not path.exists():
+            return VOC_CLASSES
+        names = tuple(name for name in _lines(path) if name)
+        twice = [name for name, number in Counter(names).items() if number > 1]
+        if not 1 <= len(names) < IGNORE_INDEX or twice or "background" in names:
+            raise InputError(
+                f"{path}: name 1 to 254 foreground classes, one a line, each once, without "
+                "background"
+            )
+        return names
+
+    def _renumbering(self) -> NDArray[np.uint8]:
+        unknown = [name for name in self.classes if name not in self._every_class]
+        if unknown or len(set(self.classes)) != len(self.classes) or not self.classes:
+            what = f"unknown class {unknown[0]!r}" if unknown else f"classes {self.classes}"
+            raise InputError(
+                f"{self.root}: {what}; name each once, out of {', '.join(self._every_class)}"
+            )
+        new_index = np.full(256, IGNORE_INDEX, np.uint8)
+        new_index[0] = 0
+        for index, name in enumerate(self.classes, start=1):
+            new_index[1 + self._every_class.index(name)] = index
+        return new_index
+
+    def _label_source(self) -> Path | None:
+        if self._labels is not None:
+            return self._labels
+        usual = (self.root / name for name in ("labels.csv", "cls_labels.npy", "Annotations"))
+        return next((path for path in usual if path.exists()), None)
+
+
+def check_folder(
+    root: str | Path,
+    classes: Sequence[str] | None = None,
+    labels: str | Path | None = None,
+    *,
+    difficult: Difficult = "keep",
+) -> FolderReport:
+    """Check a data folder; parameters and `InputError` as in `VocFolder`."""
+    return VocFolder(root, classes, labels, difficult=difficult).check()
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error})") from error

@@ -1,0 +1,217 @@
+"""Run a graph of stages: in this process, on local workers, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from wsss.stages import Stage, Store
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",  # two processes of one thread beat one of two by far
+    "TQDM_DISABLE": "1",  # bars of several workers would overwrite one another
+    # Dask makes workers hand memory back all the time, and a training step asks for the same memory
+    # again: two fifths of the time went into the kernel.
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+}
+"""What the local workers start with."""
+
+
+def graph(goals: Iterable[Stage]) -> list[Stage]:
+    """List the distinct stages that some goals need, each after the ones it reads.
+
+    Parameters
+    ----------
+    goals : iterable of Stage
+        What is wanted in the end.
+
+    Returns
+    -------
+    list of Stage
+
+    Examples
+    --------
+    >>> from wsss.stages import Images, Scenes
+    >>> train, val = (Images(source=Scenes(), split=split) for split in ("train", "val"))
+    >>> [stage.name for stage in graph([train, val])]
+    ['scenes', 'images', 'images']
+    """
+    ordered: dict[str, Stage] = {}
+
+    def visit(stage: Stage) -> None:
+        if stage.identity not in ordered:
+            for parent in stage.parents():
+                visit(parent)
+            ordered[stage.identity] = stage
+
+    for goal in goals:
+        visit(goal)
+    return list(ordered.values())
+
+
+def run(
+    goals: Sequence[Stage],
+    store: Store,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Compute what is missing of some goals and of all that they need.
+
+    Parameters
+    ----------
+    goals : sequence of Stage
+        What is wanted in the end.
+    store : Store
+        Where results lie; what is there is not computed again.
+    workers : int, optional
+        Local processes of one thread each; by default one a core. With 1 all runs in this process.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers see the same files; no local ones are started.
+    quiet : bool
+        Show no progress.
+
+    Raises
+    ------
+    InputError
+        The first one that a stage raised; what was finished before stays.
+    """
+    needed = graph(goals)
+    todo = [stage for stage in needed if not store.done(stage)]
+    if not todo:
+        return
+    workers = min(workers or _cores(), len(todo))
+    progress = _Progress(todo, len(needed), workers, quiet)
+    try:
+        if workers == 1 and scheduler is None:
+            _run_here(todo, store, progress)
+        else:
+            with _client(workers, scheduler) as client:
+                progress.note(f"Dask dashboard: {client.dashboard_link}")
+                _run_on(client, todo, store, progress)
+    finally:
+        progress.close()
+
+
+def _cores() -> int:
+    """Cores that this process may use; macOS cannot tell, so all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run_here(todo: Sequence[Stage], store: Store, progress: _Progress) -> None:
+    for stage in todo:
+        progress.starts(stage)
+        started = time.perf_counter()
+        store.ensure(stage)
+        progress.ends(stage, time.perf_counter() - started)
+
+
+def _run_on(client: Client, todo: Sequence[Stage], store: Store, progress: _Progress) -> None:
+    from distributed import as_completed
+
+    futures = {}
+    for stage in todo:
+        parents = [futures[p.identity] for p in stage.parents() if p.identity in futures]
+        # The identity is the task's key: two clients of one scheduler share the work.
+        futures[stage.identity] = client.submit(
+            _ensure, stage, store, parents, key=f"{stage.name}-{stage.identity}"
+        )
+    by_key = {f"{stage.name}-{stage.identity}": stage for stage in todo}
+    for future in as_completed(futures.values()):
+        stage = by_key[future.key]
+        progress.ends(stage, future.result())
+
+
+def _ensure(stage: Stage, store: Store, parents: list[float]) -> float:
+    """Compute one stage in a worker; `parents` only makes it wait for them."""
+    import torch
+
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    store.ensure(stage)
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    import dask.config
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        with Client(scheduler) as client:
+            yield client
+        return
+    with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,  # an InputError in a worker is told once, by us
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+class _Progress:
+    """What is done, what is left and how long that may take, on the terminal."""
+
+    def __init__(self, todo: Sequence[Stage], needed: int, workers: int, quiet: bool) -> None:
+        self._left = Counter(stage.name for stage in todo)
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._workers = workers
+        self._bar = tqdm(
+            total=needed, initial=needed - len(todo), desc="stages", unit="stage", disable=quiet,
+            bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}{postfix}", file=sys.stderr,
+        )  # fmt: skip
+
+    def note(self, text: str) -> None:
+        if not self._bar.disable:
+            self._bar.write(text, file=sys.stderr)
+
+    def starts(self, stage: Stage) -> None:
+        self._bar.set_postfix_str(stage.name)
+
+    def ends(self, stage: Stage, seconds: float) -> None:
+        self._left[stage.name] -= 1
+        self._seconds[stage.name].append(seconds)
+        self._bar.set_postfix_str(f"{stage.name} {seconds:.0f} s{self._estimate()}")
+        self._bar.update()
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def _estimate(self) -> str:
+        """Seconds left, once every kind of stage that is left has been seen."""
+        kinds = [kind for kind, count in self._left.items() if count]
+        if not kinds or any(kind not in self._seconds for kind in kinds):
+            return ""
+        means = {kind: sum(self._seconds[kind]) / len(self._seconds[kind]) for kind in kinds}
+        left = sum(self._left[kind] * means[kind] for kind in kinds) / self._workers
+        return f", about {left:.0f} s left"
+
+
+def default_runs() -> Path:
+    """Return the folder of results: WSSS_RUNS, else ``runs`` in the clone, else ``runs`` here.
+
+    A notebook opened in Jupyter stands in ``notebooks/`` and must find what the command computed.
+    """
+    if named := os.environ.get("WSSS_RUNS"):
+        return Path(named)
+    clone = Path(__file__).resolve().parents[1]
+    return clone / "runs" if (clone / "notebooks").is_dir() else Path("runs")

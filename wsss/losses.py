@@ -1,0 +1,254 @@
+"""The training losses: multi-class sigmoid (Eq. 1) and weighted selective training (Sec. 4.5)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wsss.errors import InputError
+
+
+def classification_loss(logits: Tensor, present: Tensor) -> Tensor:
+    """Multi-class sigmoid loss: summed over classes, averaged over images (Eq. 1).
+
+    The paper prints the minus sign before the first term only; both terms carry it here.
+    `torch.nn.functional.multilabel_soft_margin_loss` is the same divided by C, which with the
+    learning rate of Sec. 5.2 would train twenty times slower.
+
+    Parameters
+    ----------
+    logits : (N, C) float
+        Class scores p before the sigmoid, pooled over the image.
+    present : (N, C) bool
+        Image-level labels y, background not included.
+
+    Returns
+    -------
+    () float
+        The loss in nats per image.
+
+    Raises
+    ------
+    InputError
+        If the two shapes differ.
+
+    Examples
+    --------
+    >>> classification_loss(torch.zeros(2, 3), torch.ones(2, 3, dtype=torch.bool))
+    tensor(2.0794)
+
+    References
+    ----------
+    Fan et al., Sec. 4.1, Eq. 1.
+    """
+    if logits.shape != present.shape:
+        raise InputError(
+            f"classification_loss: logits {tuple(logits.shape)} and image-level labels "
+            f"{tuple(present.shape)} differ in shape; both are (N, C)"
+        )
+    loss = F.binary_cross_entropy_with_logits(logits, present.to(logits.dtype), reduction="sum")
+    return loss / len(logits)
+
+
+def seed_weights(
+    logits: Tensor, seeds: Tensor, *, sharpness: float = 1.0, ignore_index: int = 255
+) -> Tensor:
+    """Weight of every seed at every pixel, judged by the network itself (Eq. 6-7).
+
+    A seed that agrees with the prediction weighs exp(sharpness) times one that does not.
+    The paper leaves open what an unknown pixel does. Here it stays in the softmax as a seed that
+    does not agree, and then weighs nothing: only this makes ``sharpness=0`` equal Eq. 4, whose
+    1 / N_k counts every seed. (Not in the paper; no code of it is public.)
+
+    Parameters
+    ----------
+    logits : (N, L, H, W) float
+        Scores before the softmax, L = C + 1, label 0 is background. Only their argmax is used, so
+        no gradient flows.
+    seeds : (N, K, H, W) integer
+        K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
+    sharpness : float
+        s of Eq. 6, not negative. Zero gives every seed the weight 1 / K, hence Eq. 4.
+    ignore_index : int
+        Marks a pixel that a seed says nothing about.
+
+    Returns
+    -------
+    (N, K, H, W) float
+        Weights in [0, 1], summing to one over K where no seed is unknown and to less elsewhere.
+
+    Raises
+    ------
+    InputError
+        If `sharpness` is negative or the shapes do not fit (both are quoted).
+
+    Examples
+    --------
+    >>> logits = torch.tensor([[[[0., 0., 0.]], [[-2., 2., 2.]]]])  # (1, 2, 1, 3): predicts 0 1 1
+    >>> seeds = torch.tensor([[[[0, 1, 255]], [[1, 1, 1]]]])        # (1, 2, 1, 3)
+    >>> seed_weights(logits, seeds).squeeze()
+    tensor([[0.7311, 0.5000, 0.0000],
+            [0.2689, 0.5000, 0.7311]])
+
+    References
+    ----------
+    Fan et al., Sec. 4.5, Eq. 6-7.
+    """
+    _check(logits, seeds, sharpness)
+    agrees = seeds == logits.argmax(1, keepdim=True)  # (N, K, H, W), Eq. 7
+    weights = torch.softmax(sharpness * agrees.to(logits.dtype), dim=1)  # Eq. 6
+    return weights.masked_fill(seeds == ignore_index, 0.0)
+
+
+def weighted_selective_loss(
+    logits: Tensor, seeds: Tensor, *, sharpness: float = 1.0, ignore_index: int = 255
+) -> Tensor:
+    """Cross-entropy against many seeds at once, each weighed by the network's own prediction.
+
+    Eq. 5 needs no loop over the seeds. At one pixel all seeds that name the same label share one
+    weight, so K seeds are *votes* (how many name each label), and the loss is one cross-entropy
+    against these votes: with ŷ the predicted label and e = exp(sharpness),
+
+        w_c = votes_c (e if c = ŷ else 1) / (K + (e - 1) votes_ŷ),    loss = -Σ_c w_c log p_c.
+
+    The printed equations lack the minus sign. The sum is divided by the number of pixels that at
+    least one seed labels, as in the authors' other code, rather than by H W: with a single seed
+    this is exactly the usual cross-entropy with `ignore_index`.
+
+    Parameters
+    ----------
+    logits : (N, L, H, W) float
+        Scores before the softmax, L = C + 1, at the resolution of the feature (Sec. 4.5).
+    seeds : (N, K, H, W) integer
+        K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
+    sharpness : float
+        s of Eq. 6, not negative; the paper uses 1. Zero is the plain loss of Eq. 4.
+    ignore_index : int
+        Marks a pixel that a seed says nothing about; see `seed_weights` for what it does then.
+
+    Returns
+    -------
+    () float
+        The loss in nats per labelled pixel; 0 with zero gradient where no pixel is labelled.
+
+    Raises
+    ------
+    InputError
+        If `sharpness` is negative, the shapes do not fit, or a seed holds a label beyond L - 1.
+
+    Examples
+    --------
+    One seed is plain cross-entropy, whatever the sharpness:
+
+    >>> logits = torch.tensor([[[[0., 0., 0.]], [[-2., 2., 2.]]]])
+    >>> seed = torch.tensor([[[[0, 1, 255]]]])
+    >>> weighted_selective_loss(logits, seed, sharpness=3.0)
+    tensor(0.1269)
+    >>> F.cross_entropy(logits, seed[:, 0], ignore_index=255)
+    tensor(0.1269)
+
+    References
+    ----------
+    Fan et al., Sec. 4.5, Eq. 4-7.
+    """
+    _check(logits, seeds, sharpness)
+    total, labelled = weighted_selective_sum(
+        logits, seeds, sharpness=sharpness, ignore_index=ignore_index
+    )
+    return total / labelled.clamp(min=1)
+
+
+def weighted_selective_sum(
+    logits: Tensor, seeds: Tensor, *, sharpness: float, ignore_index: int = 255
+) -> tuple[Tensor, Tensor]:
+    """Numerator and denominator of `weighted_selective_loss`.
+
+    Kept apart so that a batch split over devices, or into parts, can be divided by the number of
+    labelled pixels of the *whole* batch.
+
+    Returns
+    -------
+    total : () float
+        The summed loss in nats.
+    labelled : () int64
+        How many pixels at least one seed labels.
+
+    Examples
+    --------
+    >>> total, labelled = weighted_selective_sum(
+    ...     torch.zeros(1, 2, 1, 3), torch.tensor([[[[0, 1, 255]]]]), sharpness=1.0)
+    >>> round(total.item(), 4), labelled.item()
+    (1.3863, 2)
+    """
+    votes = count_votes(seeds, logits.shape[1], ignore_index=ignore_index)  # (N, L, H, W)
+    predicted = logits.detach().argmax(1, keepdim=True)
+    agreeing = votes.gather(1, predicted)
+    # Both sides of the fraction times exp(-sharpness), which cannot overflow.
+    others = torch.where(agreeing > 0, math.exp(-sharpness), 1.0)
+    weights = (votes * others).scatter(1, predicted, agreeing)
+    weights /= agreeing + (seeds.shape[1] - agreeing) * others
+    total = -(weights * F.log_softmax(logits.float(), dim=1)).sum()
+    return total, (votes.amax(1) > 0).sum()
+
+
+def count_votes(seeds: Tensor, num_labels: int, *, ignore_index: int = 255) -> Tensor:
+    """How many of the K seeds name each label: one-hot maps, summed over the seeds.
+
+    Parameters
+    ----------
+    seeds : (N, K, H, W) integer
+        K pseudo-masks an image, values in [0, num_labels - 1] or `ignore_index`.
+    num_labels : int
+        L = C + 1.
+    ignore_index : int
+        Label that counts for nothing.
+
+    Returns
+    -------
+    (N, L, H, W) float32
+        Whole numbers from 0 to K.
+
+    Raises
+    ------
+    InputError
+        If a seed holds any other value.
+
+    Examples
+    --------
+    >>> count_votes(torch.tensor([[[[0, 1]], [[1, 255]], [[1, 1]]]]), 2)
+    tensor([[[[1., 0.]],
+    <BLANKLINE>
+             [[2., 2.]]]])
+    """
+    n, k, h, w = seeds.shape
+    labels, unknown = seeds.long(), seeds == ignore_index
+    wrong = ~unknown & ((labels < 0) | (labels >= num_labels))
+    if wrong.any():
+        raise InputError(
+            f"seeds hold the label {int(labels[wrong][0])}; "
+            f"with {num_labels} logits they may hold 0 to {num_labels - 1} and {ignore_index}"
+        )
+    # Unknown pixels vote for a label of their own that is cut off again.
+    labels = labels.masked_fill(unknown, num_labels)
+    votes = torch.zeros(n, num_labels + 1, h, w, device=seeds.device)
+    votes.scatter_add_(1, labels, votes.new_ones(()).expand(n, k, h, w))
+    return votes[:, :num_labels]
+
+
+def _check(logits: Tensor, seeds: Tensor, sharpness: float) -> None:
+    fits = (
+        logits.ndim == seeds.ndim == 4
+        and len(logits) == len(seeds)
+        and logits.shape[2:] == seeds.shape[2:]
+        and seeds.shape[1] > 0
+    )
+    if not fits:
+        raise InputError(
+            f"logits {tuple(logits.shape)} and seeds {tuple(seeds.shape)} do not fit; "
+            "they are (N, L, H, W) and (N, K, H, W) with the same N, H, W and K at least 1"
+        )
+    if not 0 <= sharpness < math.inf:
+        raise InputError(f"sharpness is {sharpness}; s of Eq. 6 is finite and not negative")

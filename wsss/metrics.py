@@ -1,0 +1,97 @@
+"""Confusion matrix and intersection over union, over the whole data set (Sec. 5.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wsss.errors import InputError
+
+
+def confusion_matrix(
+    pred: Tensor, target: Tensor, num_classes: int, *, ignore_index: int = 255
+) -> Tensor:
+    """Count how often each true label was predicted as each label.
+
+    Matrices of several images add up to the matrix of the whole set, and VOC's figure is taken
+    from that sum (a mean of per-image scores is another figure). To score a seed with unknown
+    pixels, give them a label of their own: ``pred`` with 255 replaced by L, ``num_classes=L + 1``;
+    `iou` of the first L labels then counts unknown as wrong.
+
+    Parameters
+    ----------
+    pred : (*shape) integer
+        Predicted labels in [0, num_classes - 1].
+    target : (*shape) integer
+        True labels in [0, num_classes - 1]; pixels of `ignore_index` are not counted.
+    num_classes : int
+        L, background included.
+    ignore_index : int
+        255 in VOC.
+
+    Returns
+    -------
+    (L, L) int64
+        Rows are the truth, columns the prediction.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or a label is out of range.
+
+    Examples
+    --------
+    >>> confusion_matrix(torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 0, 255]), 2)
+    tensor([[1, 1],
+            [0, 1]])
+
+    References
+    ----------
+    Everingham et al., The PASCAL Visual Object Classes challenge, IJCV 2010.
+    """
+    if pred.shape != target.shape:
+        raise InputError(
+            f"confusion_matrix: prediction {tuple(pred.shape)} and truth {tuple(target.shape)} "
+            "differ in shape"
+        )
+    known = target != ignore_index
+    truth, guess = target[known].long(), pred[known].long()
+    for name, labels in (("truth", truth), ("prediction", guess)):
+        if labels.numel() and (labels.min() < 0 or labels.max() >= num_classes):
+            raise InputError(
+                f"confusion_matrix: the {name} holds labels from {int(labels.min())} to "
+                f"{int(labels.max())}; {num_classes} classes are 0 to {num_classes - 1}"
+            )
+    counts = torch.bincount(truth * num_classes + guess, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def iou(confusion: Tensor) -> Tensor:
+    """Intersection over union of every label; its mean over the labels is mIoU.
+
+    Parameters
+    ----------
+    confusion : (L, L) integer
+        Rows truth, columns prediction, as `confusion_matrix` returns.
+
+    Returns
+    -------
+    (L,) float64
+        In [0, 1]; NaN for a label that neither truth nor prediction holds, so that
+        ``iou(confusion).nanmean()`` is mIoU.
+
+    Raises
+    ------
+    InputError
+        If the matrix is not square.
+
+    Examples
+    --------
+    >>> iou(torch.tensor([[1, 1], [0, 1]]))
+    tensor([0.5000, 0.5000], dtype=torch.float64)
+    """
+    if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
+        raise InputError(f"iou: the confusion matrix is {tuple(confusion.shape)}, not (L, L)")
+    intersection = confusion.diagonal().double()
+    union = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
+    return intersection / union  # 0 / 0 is NaN

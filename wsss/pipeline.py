@@ -1,0 +1,237 @@
+"""From the paper's words to stages: recipes, the choices of a profile, and the graph they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from wsss.crf import DenseCRF
+from wsss.data.affine import Augmentation
+from wsss.stages import (
+    AnyCams,
+    Cams,
+    Classifier,
+    CrfSeeds,
+    Images,
+    Labels,
+    MergedCams,
+    NetworkSpec,
+    NoisyLabels,
+    PhotoFolder,
+    Saliency,
+    Scenes,
+    Segmenter,
+    SegmenterScore,
+    ThresholdSeeds,
+    TrueLabels,
+)
+from wsss.training import Schedule
+
+SeedType = Literal["T", "C"]
+Scales = Literal["single", "multi", "max", "mean"]
+CamNetwork = Literal["vgg16", "resnet38"]
+SegmenterNetwork = Literal["vgg16", "resnet101"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a segmenter of the paper is trained on, in the paper's words.
+
+    Attributes
+    ----------
+    types : tuple of {"T", "C"}
+        Threshold seeds, CRF seeds (Sec. 4.2).
+    scales : {"single", "multi", "max", "mean"}
+        The first scale, every scale on its own, or all merged into one map (Table 3).
+    cam_networks : tuple of {"vgg16", "resnet38"}
+        Whose part the profile's networks play (Sec. 4.4).
+    weighted : bool
+        With the weights of Eq. 6, or plain (Eq. 4).
+    segmenter : {"vgg16", "resnet101"}
+        Whose part the profile's segmenter plays.
+    """
+
+    types: tuple[SeedType, ...]
+    scales: Scales = "single"
+    cam_networks: tuple[CamNetwork, ...] = ("vgg16",)
+    weighted: bool = True
+    segmenter: SegmenterNetwork = "vgg16"
+
+
+@dataclass(frozen=True)
+class PilotRecipe:
+    """Hand-made noise of the pilot experiment (Sec. 3): so many labels at such a ratio."""
+
+    ratio: float
+    copies: int = 1
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All choices of a profile.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line.
+    summary : str
+        One sentence.
+    source : callable
+        Data folder (or None) to the source of images.
+    rng_seeds : tuple of int
+        Random seeds of the runs; each gives its own classifiers, segmenters and noise.
+    cam_networks, segmenters : mapping
+        From the network of the paper to the one that plays its part; cells of the tables that
+        need one that is missing are left out.
+    classifier_schedule, segmenter_schedule : Schedule
+        How they are trained.
+    classifier_augmentation, segmenter_augmentation : Augmentation
+        How their samples are varied.
+    scales : tuple of float
+        Input scales of the CAMs; the first is "single-scale" (Sec. 5.3: 1, 0.75, 0.5).
+    saliency : callable
+        Images to their saliency stage.
+    foreground_above, background_below : float
+        Thresholds of Sec. 4.2.
+    crf : DenseCRF
+        The CRF of Sec. 4.2.
+    pilot_split : str
+        Split whose masks the pilot experiment spoils.
+    pilot_schedule : Schedule
+        How the pilot's segmenters are trained.
+    pilot_blocks : (float, float)
+        Sides of the noise's blocks, as shares of the square root of the foreground's area.
+    sharpness : float
+        s of Eq. 6 (Sec. 4.5: 1).
+    """
+
+    name: str
+    summary: str
+    source: Callable[[Path | None], Scenes | PhotoFolder]
+    rng_seeds: tuple[int, ...]
+    cam_networks: Mapping[CamNetwork, NetworkSpec]
+    segmenters: Mapping[SegmenterNetwork, NetworkSpec]
+    classifier_schedule: Schedule
+    classifier_augmentation: Augmentation
+    segmenter_schedule: Schedule
+    segmenter_augmentation: Augmentation
+    scales: tuple[float, ...]
+    saliency: Callable[[Images], Saliency]
+    foreground_above: float
+    background_below: float
+    crf: DenseCRF
+    pilot_split: str
+    pilot_schedule: Schedule
+    pilot_blocks: tuple[float, float]
+    sharpness: float = 1.0
+
+    def casts(self, recipe: Recipe | PilotRecipe) -> bool:
+        """Whether every network that a recipe needs is played by one."""
+        if isinstance(recipe, PilotRecipe):
+            return "vgg16" in self.segmenters
+        return recipe.segmenter in self.segmenters and all(
+            network in self.cam_networks for network in recipe.cam_networks
+        )
+
+
+class Pipeline:
+    """A profile on a data folder: from the paper's words to stages.
+
+    Parameters
+    ----------
+    profile : Profile
+        The choices.
+    data : Path, optional
+        Data folder, if the profile reads one.
+    """
+
+    def __init__(self, profile: Profile, data: Path | None = None) -> None:
+        self.profile = profile
+        self.source = profile.source(data)
+
+    def images(self, split: str) -> Images:
+        """Return a split of the data."""
+        return Images(source=self.source, split=split)
+
+    def classifier(self, network: CamNetwork, rng_seed: int) -> Classifier:
+        """Return the classifier in the part of a network."""
+        return Classifier(
+            images=self.images("train"),
+            network=self.profile.cam_networks[network],
+            schedule=self.profile.classifier_schedule,
+            augmentation=self.profile.classifier_augmentation,
+            rng_seed=rng_seed,
+        )
+
+    def cams(self, network: CamNetwork, scales: Scales, rng_seed: int) -> list[AnyCams]:
+        """Return the maps of one network: one set, one a scale, or one merged."""
+        classifier, images = self.classifier(network, rng_seed), self.images("train")
+        every = [
+            Cams(classifier=classifier, images=images, scale=scale) for scale in self.profile.scales
+        ]
+        if scales == "single":
+            return [every[0]]
+        if scales == "multi":
+            return list(every)
+        return [MergedCams(cams=tuple(every), how=scales)]
+
+    def seeds(self, kind: SeedType, cams: AnyCams) -> ThresholdSeeds | CrfSeeds:
+        """Return the seeds of one type from one set of maps."""
+        saliency = self.profile.saliency(cams.images)
+        if kind == "C":
+            return CrfSeeds(cams=cams, saliency=saliency, crf=self.profile.crf)
+        return ThresholdSeeds(
+            cams=cams,
+            saliency=saliency,
+            foreground_above=self.profile.foreground_above,
+            background_below=self.profile.background_below,
+        )
+
+    def labels(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:
+        """Return all label maps of a recipe."""
+        if isinstance(recipe, PilotRecipe):
+            return self._pilot_labels(recipe, rng_seed)
+        return tuple(
+            self.seeds(kind, cams)
+            for network in recipe.cam_networks
+            for cams in self.cams(network, recipe.scales, rng_seed)
+            for kind in recipe.types
+        )
+
+    def segmenter(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> Segmenter:
+        """Return the segmenter trained on a recipe's label maps."""
+        pilot = isinstance(recipe, PilotRecipe)
+        profile = self.profile
+        return Segmenter(
+            labels=self.labels(recipe, rng_seed),
+            network=profile.segmenters["vgg16" if pilot else recipe.segmenter],
+            schedule=profile.pilot_schedule if pilot else profile.segmenter_schedule,
+            augmentation=profile.segmenter_augmentation,
+            # The pilot comes before WST in the paper: its two labels are averaged (Eq. 4).
+            sharpness=0.0 if pilot or not recipe.weighted else profile.sharpness,
+            rng_seed=rng_seed,
+        )
+
+    def score(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> SegmenterScore:
+        """Return the score of that segmenter on the validation images."""
+        segmenter = self.segmenter(recipe, rng_seed)
+        return SegmenterScore(segmenter=segmenter, images=self.images("val"))
+
+    def _pilot_labels(self, recipe: PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:
+        images = self.images(self.profile.pilot_split)
+        if recipe.ratio == 0:
+            return (TrueLabels(images=images),)
+        smallest, largest = self.profile.pilot_blocks
+        return tuple(
+            NoisyLabels(
+                images=images,
+                ratio=recipe.ratio,
+                copy_number=copy_number,
+                rng_seed=rng_seed,
+                smallest=smallest,
+                largest=largest,
+            )
+            for copy_number in range(recipe.copies)
+        )

@@ -1,0 +1,182 @@
+"""Profiles: every choice that tells the demo from photos and from the paper, as values.
+
+A profile is never a fork of the code: nothing anywhere asks which one runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from wsss.crf import DenseCRF
+from wsss.data.affine import Augmentation
+from wsss.errors import InputError
+from wsss.pipeline import (
+    CamNetwork,
+    PilotRecipe,
+    Pipeline,
+    Profile,
+    Recipe,
+    Scales,
+    SeedType,
+    SegmenterNetwork,
+)
+from wsss.stages import Images, NetworkSpec, PhotoFolder, Saliency, Scenes
+from wsss.training import Schedule
+
+__all__ = [
+    "PROFILES",
+    "CamNetwork",
+    "PilotRecipe",
+    "Pipeline",
+    "Profile",
+    "Recipe",
+    "Scales",
+    "SeedType",
+    "SegmenterNetwork",
+    "demo",
+    "get_profile",
+    "photo",
+    "smoke",
+]
+
+
+def _saliency_border(images: Images) -> Saliency:
+    return Saliency(images=images, method="border")
+
+
+def _drawn_scenes(data: Path | None) -> Scenes:
+    return Scenes()
+
+
+def demo() -> Profile:
+    """Drawn scenes and narrow networks: the whole paper on two cores in minutes."""
+    # Not in the paper. With batches of 8 at this rate clean masks taught 83 mIoU, with batches of 4
+    # 77 at half the rate and 65 at this one (one random seed each).
+    segmenter_schedule = Schedule(
+        epochs=16, batch_size=8, lr=8e-3, head_multiplier=10.0, decay_every="step",
+        optimizer="adamw", weight_decay=1e-3, warmup=0.05, clip_norm=1.0,
+    )  # fmt: skip
+    return Profile(
+        name="demo",
+        summary="scenes drawn by the package, narrow networks: minutes on two cores",
+        source=_drawn_scenes,
+        rng_seeds=(0, 1, 2, 3),
+        cam_networks={
+            "vgg16": NetworkSpec.shipped("vgg16_scenes"),
+            "resnet38": NetworkSpec.shipped("resnet38_scenes"),
+        },
+        segmenters={
+            "vgg16": NetworkSpec.shipped("vgg16_scenes"),
+            "resnet101": NetworkSpec.shipped("resnet101_scenes"),
+        },
+        # Not in the paper. Without clipping the CAMs of some random seeds are much poorer.
+        classifier_schedule=Schedule(
+            epochs=20, batch_size=12, lr=8e-3, head_multiplier=3.0, decay_every="step",
+            optimizer="adamw", weight_decay=1e-2, warmup=0.2, clip_norm=1.0,
+        ),
+        classifier_augmentation=Augmentation(crop=65, scales=(0.5, 1.5)),
+        segmenter_schedule=segmenter_schedule,
+        segmenter_augmentation=Augmentation(crop=65, scales=(0.75, 1.33)),
+        # Not in the paper (1, 0.75, 0.5): a 64-pixel scene is small against the receptive field.
+        # At 1 threshold seeds taught 8 to 18 mIoU less than at 2.
+        scales=(2.0, 1.5, 1.25),
+        saliency=_saliency_border,
+        # Not in the paper (0.1, 0.06): these CAMs are dense; higher suits VGG16's, not ResNet38's.
+        foreground_above=0.65,
+        background_below=0.2,
+        # Not in the paper (3, 80, 13): chosen so that the CRF errs in its own way (Sec. 4.2): of
+        # the foreground that T has right, C gets 7 % wrong, with (1, 12, 13) it was 4 %.
+        crf=DenseCRF(gaussian_sxy=1, bilateral_sxy=20, bilateral_srgb=20),
+        # On 80 images, or with blocks up to 0.9, noise of 0.3 cost far more than the paper's tenth.
+        pilot_split="train",
+        pilot_schedule=segmenter_schedule,
+        pilot_blocks=(0.15, 0.5),
+    )  # fmt: skip
+
+
+ANIMALS = ("cat", "cow", "dog", "horse", "sheep", "person")
+
+
+def _animal_photos(data: Path | None) -> PhotoFolder:
+    if data is None:
+        raise InputError(
+            "profile photo reads photos: name a folder in the VOC layout by --data or WSSS_DATA"
+        )
+    return PhotoFolder.at(data, ANIMALS, ("train", "val"))
+
+
+def photo() -> Profile:
+    """Real photos of animals with real ImageNet weights: hours on two cores.
+
+    SqueezeNet 1.1 plays VGG16's part; the residual network's part is not cast yet, and the cells
+    that need it are left out of the tables.
+    """
+    schedule = Schedule(
+        steps=750, batch_size=8, lr=2e-4, head_multiplier=10.0, decay_every="step",
+        optimizer="adamw", weight_decay=1e-2, warmup=0.05, clip_norm=5.0,
+    )  # fmt: skip
+    augmentation = Augmentation(crop=161, scales=(0.5, 1.5))
+    squeezenet = NetworkSpec.imagenet("squeezenet1_1")
+    return Profile(
+        name="photo",
+        summary="VOC 2012 photos of six classes, SqueezeNet with ImageNet weights",
+        source=_animal_photos,
+        rng_seeds=(0, 1),
+        cam_networks={"vgg16": squeezenet},
+        segmenters={"vgg16": squeezenet},
+        classifier_schedule=schedule,
+        classifier_augmentation=augmentation,
+        segmenter_schedule=schedule,
+        segmenter_augmentation=augmentation,
+        scales=(1.0, 0.75, 0.5),
+        saliency=Saliency.by_u2netp,
+        foreground_above=0.1,
+        background_below=0.06,
+        crf=DenseCRF(),
+        pilot_split="train",
+        pilot_schedule=schedule,
+        pilot_blocks=(0.05, 0.3),
+    )
+
+
+def smoke() -> Profile:
+    """Run the demo's code on a handful of scenes: for tests, its numbers mean nothing."""
+    profile = demo()
+    short = replace(profile.segmenter_schedule, epochs=1)
+    return replace(
+        profile,
+        name="smoke",
+        summary="the demo's code on a handful of scenes, to test that it runs",
+        source=_few_scenes,
+        rng_seeds=(0,),
+        classifier_schedule=replace(profile.classifier_schedule, epochs=1, batch_size=4),
+        segmenter_schedule=short,
+        pilot_schedule=short,
+    )
+
+
+def _few_scenes(data: Path | None) -> Scenes:
+    return Scenes(train=8, val=4, pilot=4)
+
+
+PROFILES: dict[str, Callable[[], Profile]] = {"demo": demo, "photo": photo, "smoke": smoke}
+
+
+def get_profile(name: str) -> Profile:
+    """Look a profile up by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> get_profile("demo").scales
+    (2.0, 1.5, 1.25)
+    """
+    if name not in PROFILES:
+        raise InputError(f"unknown profile '{name}'; there are {', '.join(PROFILES)}")
+    return PROFILES[name]()

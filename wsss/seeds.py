@@ -1,0 +1,176 @@
+"""The two types of seeds: by threshold and by CRF (Sec. 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wsss.crf import DenseCRF
+from wsss.errors import InputError
+
+SMALLEST_SCORE = 1e-5  # the unary energy of a score of zero is -log of this
+
+
+def threshold_seed(
+    cam: Tensor,
+    saliency: Tensor,
+    *,
+    foreground_above: float = 0.1,
+    background_below: float = 0.06,
+    ignore_index: int = 255,
+) -> Tensor:
+    """Seed by thresholds: a class where its CAM is high, background where nothing is salient.
+
+    A pixel that is both or neither is unknown. Where two classes pass the threshold the larger
+    one wins; the paper's "conflict" may also mean that such a pixel is unknown, which with a
+    threshold of 0.1 would blank most images with two classes (the authors' ICD code takes the
+    larger one too).
+
+    Parameters
+    ----------
+    cam : (N, C, H, W) float
+        Normalised class activation maps at image resolution, zero for absent classes.
+    saliency : (N, H, W) float
+        In [0, 1], high on what stands out.
+    foreground_above : float
+        CAM threshold (Sec. 4.2: 0.1).
+    background_below : float
+        Saliency threshold (Sec. 4.2: 0.06).
+    ignore_index : int
+        Label of unknown pixels.
+
+    Returns
+    -------
+    (N, H, W) uint8
+        0 background, 1 to C the classes, `ignore_index` unknown.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> cam = torch.tensor([[[[0.9, 0.0, 0.9, 0.0]]]])  # (1, 1, 1, 4)
+    >>> saliency = torch.tensor([[[0.8, 0.0, 0.0, 0.8]]])
+    >>> threshold_seed(cam, saliency)
+    tensor([[[  1,   0, 255, 255]]], dtype=torch.uint8)
+
+    References
+    ----------
+    Fan et al., Sec. 4.2, second paragraph.
+    """
+    _check(cam, saliency)
+    score, label = cam.max(1)
+    foreground, background = score > foreground_above, saliency < background_below
+    seed = torch.where(foreground, label + 1, 0)
+    return seed.masked_fill(foreground == background, ignore_index).to(torch.uint8)
+
+
+def crf_seed(
+    image: Tensor, cam: Tensor, saliency: Tensor, *, crf: DenseCRF | None = None
+) -> Tensor:
+    """Seed by dense CRF over [1 - saliency; CAM]: every pixel gets a label, none is unknown.
+
+    The scores are turned into energies by -log, as the authors' ICD code does with scores of this
+    kind. Only background and the classes the image shows take part: an absent class, with a score
+    of zero everywhere, would win nowhere and cost time.
+
+    Parameters
+    ----------
+    image : (N, 3, H, W) uint8
+        RGB.
+    cam : (N, C, H, W) float
+        Normalised class activation maps at image resolution, zero for absent classes.
+    saliency : (N, H, W) float
+        In [0, 1], high on what stands out.
+    crf : DenseCRF, optional
+        Parameters and backend; `DenseCRF()` by default (those of psa, DSRG and the authors' ICD).
+
+    Returns
+    -------
+    (N, H, W) uint8
+        0 background, 1 to C the classes.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> image = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    >>> image[..., 4:] = 255
+    >>> cam = torch.full((1, 1, 8, 8), 0.1)
+    >>> cam[..., 4:] = 0.9
+    >>> crf_seed(image, cam, cam[:, 0])[0, 0]
+    tensor([0, 0, 0, 0, 1, 1, 1, 1], dtype=torch.uint8)
+
+    References
+    ----------
+    Fan et al., Sec. 4.2, third paragraph; Krähenbühl and Koltun, NIPS 2011.
+    """
+    _check(cam, saliency)
+    if image.shape != (len(cam), 3, *cam.shape[2:]):
+        raise InputError(
+            f"crf_seed: image {tuple(image.shape)} and CAM {tuple(cam.shape)} do not fit; they "
+            "are (N, 3, H, W) and (N, C, H, W)"
+        )
+    seeds = [
+        crf_seeds_of_image(pixels.permute(1, 2, 0).numpy(), [maps], salient, crf=crf)[0]
+        for pixels, maps, salient in zip(image, cam, saliency, strict=True)
+    ]
+    return torch.stack(seeds)
+
+
+def crf_seeds_of_image(
+    image: np.ndarray, cams: Sequence[Tensor], saliency: Tensor, *, crf: DenseCRF | None = None
+) -> list[Tensor]:
+    """All CRF seeds of one image (several scales, several networks), sharing one CRF.
+
+    The lattices of the dense CRF depend on the image alone, so K seeds built together cost far
+    less than K seeds one by one; the result is the same.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+    cams : sequence of (C, H, W) float
+        K normalised class activation maps at image resolution.
+    saliency : (H, W) float
+        In [0, 1].
+    crf : DenseCRF, optional
+        Parameters and backend.
+
+    Returns
+    -------
+    list of (H, W) uint8
+        K seeds.
+
+    Examples
+    --------
+    >>> image = np.zeros((8, 8, 3), np.uint8)
+    >>> cams = [torch.zeros(2, 8, 8), torch.ones(2, 8, 8) * torch.tensor([0., 1.])[:, None, None]]
+    >>> [int(seed[0, 0]) for seed in crf_seeds_of_image(image, cams, torch.full((8, 8), 0.9))]
+    [0, 2]
+    """
+    present = torch.stack([cam.amax((1, 2)) > 0 for cam in cams]).any(0).nonzero()[:, 0]
+    if not len(present):
+        return [torch.zeros(saliency.shape, dtype=torch.uint8) for _ in cams]
+    background = (1 - saliency)[None]
+    scores = torch.stack([torch.cat([background, cam[present]]) for cam in cams])
+    unary = -scores.clamp(min=SMALLEST_SCORE).log()  # (K, M, H, W)
+    probabilities = (crf or DenseCRF())(image, unary.float().numpy())
+    labels = torch.cat([torch.zeros(1, dtype=torch.long), present + 1]).to(torch.uint8)
+    return [labels[torch.from_numpy(p).argmax(0)] for p in probabilities]
+
+
+def _check(cam: Tensor, saliency: Tensor) -> None:
+    if cam.ndim != 4 or saliency.shape != (len(cam), *cam.shape[2:]):
+        raise InputError(
+            f"CAM {tuple(cam.shape)} and saliency {tuple(saliency.shape)} do not fit; they are "
+            "(N, C, H, W) and (N, H, W)"
+        )

@@ -1,0 +1,57 @@
+"""Sphinx hook: a bare ``jupyter-book build book`` runs what is stale, and is strict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+
+from wsss import book
+from wsss.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def prepare(app: Sphinx, config: Config) -> None:
+    """Bring the pages up to date; what fails becomes a warning, so the other pages are built.
+
+    Parameters
+    ----------
+    app : Sphinx
+        Its source folder is `book/` of a clone.
+    config : Config
+        Gets the list of pages as the value `wsss_pages`.
+    """
+    source = Path(app.srcdir)
+    try:
+        if not book.reproduce(source.parent):
+            log.warning("a notebook failed, see above", type="wsss", subtype="notebook")
+    except InputError as error:
+        log.warning("%s", error, type="wsss", subtype="notebook")
+    config.wsss_pages = [
+        (source / "_toc.yml").read_text(encoding="utf-8"),
+        *sorted(page.name for page in source.glob("notebooks/*.ipynb")),
+    ]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the hook and make every warning end the build with status 1, after the last page.
+
+    Parameters
+    ----------
+    app : Sphinx
+        The application that loads this extension.
+
+    Returns
+    -------
+    dict
+        What Sphinx asks an extension about itself.
+    """
+    app.keep_going = True
+    # Every page shows the list of all; Sphinx alone would write only the pages that changed.
+    app.add_config_value("wsss_pages", [], "html")
+    app.connect("config-inited", prepare)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,101 @@
+"""Class activation maps of a whole split, at one scale or merged over several (Sec. 4.1, 4.3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from wsss.cam import merge_cams
+from wsss.data.packed import PackedArrays, pack
+from wsss.evaluation import cam_at_pixels, infer_cams
+from wsss.stages.classifier import Classifier
+from wsss.stages.images import Images
+from wsss.stages.stage import Stage
+
+if TYPE_CHECKING:
+    from wsss.stages.store import Store
+
+CamReader = Callable[[int], Tensor]
+"""Index of an image to its CAMs (C, H, W) at its pixels, zero for absent classes."""
+
+
+class Cams(Stage):
+    """CAMs at one input scale (Eq. 2-3), kept at the resolution of the features."""
+
+    stage: Literal["cams"] = "cams"
+    version: Literal[1] = 1
+    classifier: Classifier
+    images: Images
+    scale: float
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Run the classifier over the split."""
+        model, data = self.classifier.load(store), self.images.load(store)
+        pack(folder / "maps", infer_cams(model, data.images, data.present, scale=self.scale))
+        (folder / "output_stride.json").write_text(json.dumps(model.output_stride))
+
+    def reader(self, store: Store) -> CamReader:
+        """Open the maps."""
+        folder, data = store.folder(self), self.images.load(store)
+        maps = PackedArrays(folder / "maps")
+        output_stride = json.loads((folder / "output_stride.json").read_text())
+
+        def read(index: int) -> Tensor:
+            height, width = data.images.shape(index)[:2]
+            return cam_at_pixels(
+                maps[index],
+                data.present[index],
+                (height, width),
+                scale=self.scale,
+                output_stride=output_stride,
+            )
+
+        return read
+
+
+class MergedCams(Stage):
+    """CAMs of several scales merged into one, at image resolution (Table 3, "Merge-Scale")."""
+
+    stage: Literal["merged_cams"] = "merged_cams"
+    version: Literal[1] = 1
+    cams: tuple[Cams, ...]
+    how: Literal["max", "mean"]
+
+    @property
+    def images(self) -> Images:
+        """The split the maps belong to."""
+        return self.cams[0].images
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Merge image by image."""
+        present = self.images.load(store).present
+        readers = [cams.reader(store) for cams in self.cams]
+
+        def merged(index: int) -> np.ndarray:
+            cam = merge_cams([read(index)[None] for read in readers], self.how)[0]
+            return cam[torch.from_numpy(present[index])].half().numpy()
+
+        pack(folder / "maps", (merged(index) for index in range(len(present))))
+
+    def reader(self, store: Store) -> CamReader:
+        """Open the maps."""
+        maps = PackedArrays(store.folder(self) / "maps")
+        present = torch.from_numpy(self.images.load(store).present)
+
+        def read(index: int) -> Tensor:
+            values = torch.from_numpy(maps[index].astype(np.float32))
+            cam = torch.zeros(present.shape[1], *values.shape[1:])
+            cam[present[index]] = values
+            return cam
+
+        return read
+
+
+AnyCams = Annotated[Cams | MergedCams, Field(discriminator="stage")]

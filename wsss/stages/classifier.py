@@ -1,0 +1,124 @@
+"""Networks as values, and the classifier trained on image-level labels (Sec. 4.1, Eq. 1)."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsss.data.affine import Augmentation
+from wsss.models import get_model
+from wsss.models.network import Head, Network
+from wsss.stages.images import Images
+from wsss.stages.stage import Spec, Stage
+from wsss.tasks import classifier_loss, classifier_sample
+from wsss.training import Loss, Sample, Schedule, fit, isolated_randomness
+from wsss.weights import WEIGHT_FILES, initial_sha256, initial_weights
+
+if TYPE_CHECKING:
+    from wsss.stages.store import Store
+
+
+class NetworkSpec(Spec):
+    """A network by name, width and initial weights.
+
+    Attributes
+    ----------
+    name : str
+        A name that `wsss.models.get_model` knows.
+    width : float
+        Multiplies the number of channels.
+    weights : {"imagenet", "shipped"} or None
+        ImageNet weights from a package, the demo's from this package, or random ones.
+    weights_sha256 : str or None
+        Checksum of the weights' file, so that other weights are another result.
+    """
+
+    name: str
+    width: float = 1.0
+    weights: Literal["imagenet", "shipped"] | None = None
+    weights_sha256: str | None = None
+
+    @classmethod
+    def shipped(cls, name: str) -> NetworkSpec:
+        """Choose a network of the demo, with the initial weights that come with this package."""
+        return cls(name=name, weights="shipped", weights_sha256=initial_sha256(name))
+
+    @classmethod
+    def imagenet(cls, name: str) -> NetworkSpec:
+        """Choose a network with ImageNet weights from an installed package."""
+        return cls(name=name, weights="imagenet", weights_sha256=WEIGHT_FILES[name].sha256)
+
+    def build(self, head: Head, num_classes: int, rng_seed: int) -> Network:
+        """Build the network; the random seed decides its new layers."""
+        source = initial_weights(self.name) if self.weights == "shipped" else self.weights
+        with isolated_randomness(rng_seed):
+            return get_model(
+                self.name, head=head, num_classes=num_classes, weights=source, width=self.width
+            )
+
+
+def train_network(
+    folder: Path,
+    model: Network,
+    loss: Loss,
+    sample: Sample,
+    count: int,
+    schedule: Schedule,
+    *,
+    rng_seed: int,
+    title: str,
+) -> None:
+    """Train in a stage's folder: checkpoint while training, weights and history at the end."""
+    checkpoint = folder / "checkpoint.pt"
+    history = fit(
+        model, loss, sample, count, schedule, rng_seed=rng_seed, checkpoint=checkpoint, title=title
+    )
+    torch.save(model.state_dict(), folder / "model.pt")
+    record = {"loss": history, "initialisation": model.initialisation}
+    (folder / "history.json").write_text(json.dumps(record, indent=2) + "\n")
+    checkpoint.unlink()
+
+
+class Classifier(Stage):
+    """A classifier trained on image-level labels alone (Eq. 1)."""
+
+    stage: Literal["classifier"] = "classifier"
+    version: Literal[1] = 1
+    images: Images
+    network: NetworkSpec
+    schedule: Schedule
+    augmentation: Augmentation
+    rng_seed: int
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Train it."""
+        data = self.images.load(store)
+        model = self.network.build("cam", len(data.classes), self.rng_seed)
+        sample = partial(
+            classifier_sample,
+            images=data.images,
+            present=data.present,
+            augmentation=self.augmentation,
+            fill=model.normalisation.mean,
+        )
+        train_network(
+            folder,
+            model,
+            classifier_loss,
+            sample,
+            len(data.ids),
+            self.schedule,
+            rng_seed=self.rng_seed,
+            title=f"classifier {self.network.name} [{self.rng_seed}]",
+        )
+
+    def load(self, store: Store) -> Network:
+        """Read the trained classifier, in evaluation mode."""
+        model = self.network.build("cam", len(self.images.load(store).classes), self.rng_seed)
+        state = torch.load(store.folder(self) / "model.pt", weights_only=True)
+        model.load_state_dict(state)
+        return model.eval()

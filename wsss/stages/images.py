@@ -1,0 +1,151 @@
+"""Where images come from: drawn scenes or a folder of photos; decoded once; and their saliency."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from wsss.data.packed import PackedArrays, pack
+from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
+from wsss.data.voc import VocFolder
+from wsss.errors import InputError
+from wsss.saliency import U2NetP, border_saliency
+from wsss.stages.stage import Stage
+from wsss.weights import WEIGHT_FILES
+
+if TYPE_CHECKING:
+    from wsss.stages.store import Store
+
+
+class Scenes(Stage):
+    """The demo's drawn scenes, written in the VOC layout (not in the paper)."""
+
+    stage: Literal["scenes"] = "scenes"
+    version: Literal[1] = 1
+    drawing_version: int = DRAWING_VERSION
+    train: int = 240
+    val: int = 400
+    pilot: int = 80
+    rng_seed: int = 1
+    look: SceneLook = SceneLook()
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Draw and write them."""
+        write_scenes(
+            folder / "voc",
+            train=self.train,
+            val=self.val,
+            pilot=self.pilot,
+            rng_seed=self.rng_seed,
+            look=self.look,
+        )
+
+    def open(self, store: Store) -> VocFolder:
+        """Read them back as any data folder."""
+        return VocFolder(store.folder(self) / "voc")
+
+
+class PhotoFolder(Stage):
+    """A data folder in the VOC layout, known by its content and not by where it lies."""
+
+    stage: Literal["photos"] = "photos"
+    version: Literal[1] = 1
+    fingerprint: str
+    classes: tuple[str, ...]
+    splits: tuple[str, ...]
+
+    @classmethod
+    def at(cls, root: Path, classes: Sequence[str], splits: Sequence[str]) -> PhotoFolder:
+        """Describe the folder at `root`, restricted to some classes."""
+        folder = VocFolder(root, classes)
+        return cls(
+            fingerprint=folder.fingerprint(splits), classes=tuple(classes), splits=tuple(splits)
+        )
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Make sure that the data folder at hand is the one described."""
+        found = self.at(store.data, self.classes, self.splits).fingerprint
+        if found != self.fingerprint:
+            raise InputError(f"{store.data}: its content changed meanwhile; start again")
+
+    def open(self, store: Store) -> VocFolder:
+        """Open the data folder at hand."""
+        return VocFolder(store.data, self.classes)
+
+
+Source = Annotated[Scenes | PhotoFolder, Field(discriminator="stage")]
+
+
+@dataclass(frozen=True)
+class LoadedImages:
+    """A split in memory-mapped form: N images, their labels and, where there are any, masks."""
+
+    ids: list[str]
+    classes: tuple[str, ...]
+    present: np.ndarray  # (N, C) bool
+    images: PackedArrays  # (H, W, 3) uint8 each
+    masks: PackedArrays | None  # (H, W) uint8 each
+
+
+class Images(Stage):
+    """One split, decoded once."""
+
+    stage: Literal["images"] = "images"
+    version: Literal[1] = 1
+    source: Source
+    split: str
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Decode every image and mask; training needs no masks, so a split may have none."""
+        voc = self.source.open(store)
+        ids = voc.ids(self.split)
+        np.save(folder / "present.npy", voc.image_labels(ids))
+        pack(folder / "images", (voc.image(name) for name in ids))
+        if any(voc.has_mask(name) for name in ids):
+            pack(folder / "masks", (voc.mask(name) for name in ids))
+        described = {"ids": ids, "classes": voc.classes}
+        (folder / "split.json").write_text(json.dumps(described))
+
+    def load(self, store: Store) -> LoadedImages:
+        """Open what `compute` wrote."""
+        folder = store.folder(self)
+        described = json.loads((folder / "split.json").read_text())
+        masks = folder / "masks"
+        return LoadedImages(
+            ids=described["ids"],
+            classes=tuple(described["classes"]),
+            present=np.load(folder / "present.npy"),
+            images=PackedArrays(folder / "images"),
+            masks=PackedArrays(masks) if masks.is_file() else None,
+        )
+
+
+class Saliency(Stage):
+    """Saliency maps of one split, 8 bits a pixel like the community's."""
+
+    stage: Literal["saliency"] = "saliency"
+    version: Literal[1] = 1
+    images: Images
+    method: Literal["border", "u2netp"]
+    weights_sha256: str | None = None
+
+    @classmethod
+    def by_u2netp(cls, images: Images) -> Saliency:
+        """U2-Net-p, with the checksum of its weights in the identity."""
+        return cls(images=images, method="u2netp", weights_sha256=WEIGHT_FILES["u2netp"].sha256)
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Run the saliency method over the split."""
+        method = U2NetP() if self.method == "u2netp" else border_saliency
+        images = self.images.load(store).images
+        pack(folder / "maps", (np.rint(method(i) * 255).astype(np.uint8) for i in images))
+
+    def load(self, store: Store) -> PackedArrays:
+        """Open the maps (H, W) uint8, 255 the most salient."""
+        return PackedArrays(store.folder(self) / "maps")

@@ -1,0 +1,151 @@
+"""Label maps to train a segmenter on: seeds (Sec. 4.2), hand-made noise (Sec. 3), the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from wsss.crf import DenseCRF
+from wsss.data.packed import PackedArrays, pack
+from wsss.errors import InputError
+from wsss.noise import block_noise
+from wsss.seeds import crf_seeds_of_image, threshold_seed
+from wsss.stages.cams import AnyCams
+from wsss.stages.images import Images, Saliency
+from wsss.stages.stage import Stage
+
+if TYPE_CHECKING:
+    from wsss.stages.store import Store
+
+
+class ThresholdSeeds(Stage):
+    """Seeds by threshold ("T"); the defaults are those of Sec. 4.2."""
+
+    stage: Literal["threshold_seeds"] = "threshold_seeds"
+    version: Literal[1] = 1
+    cams: AnyCams
+    saliency: Saliency
+    foreground_above: float = 0.1
+    background_below: float = 0.06
+
+    @property
+    def images(self) -> Images:
+        """The split the seeds belong to."""
+        return self.cams.images
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Make one seed an image."""
+        read, saliency = self.cams.reader(store), self.saliency.load(store)
+
+        def seed(index: int) -> np.ndarray:
+            return threshold_seed(
+                read(index)[None],
+                _unit(saliency[index])[None],
+                foreground_above=self.foreground_above,
+                background_below=self.background_below,
+            )[0].numpy()
+
+        pack(folder / "labels", (seed(index) for index in range(len(saliency))))
+
+    def label_maps(self, store: Store) -> PackedArrays:
+        """Seeds (H, W) uint8 of the split."""
+        return PackedArrays(store.folder(self) / "labels")
+
+
+class CrfSeeds(Stage):
+    """Seeds by dense CRF ("C")."""
+
+    stage: Literal["crf_seeds"] = "crf_seeds"
+    version: Literal[1] = 1
+    cams: AnyCams
+    saliency: Saliency
+    crf: DenseCRF = DenseCRF()
+
+    @property
+    def images(self) -> Images:
+        """The split the seeds belong to."""
+        return self.cams.images
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Make one seed an image."""
+        read, saliency = self.cams.reader(store), self.saliency.load(store)
+        images = self.images.load(store).images
+
+        def seed(index: int) -> np.ndarray:
+            cams = [read(index)]
+            return crf_seeds_of_image(images[index], cams, _unit(saliency[index]), crf=self.crf)[
+                0
+            ].numpy()
+
+        pack(folder / "labels", (seed(index) for index in range(len(saliency))))
+
+    def label_maps(self, store: Store) -> PackedArrays:
+        """Seeds (H, W) uint8 of the split."""
+        return PackedArrays(store.folder(self) / "labels")
+
+
+class NoisyLabels(Stage):
+    """The truth with blocks of its foreground turned to background (Sec. 3, Fig. 2)."""
+
+    stage: Literal["noisy_labels"] = "noisy_labels"
+    version: Literal[1] = 1
+    images: Images
+    ratio: float
+    copy_number: int
+    rng_seed: int
+    smallest: float = 0.05
+    largest: float = 0.3
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Spoil every mask by a generator of its own."""
+        masks = _masks(self.images, store)
+
+        def noisy(index: int) -> np.ndarray:
+            rng = np.random.default_rng([self.rng_seed, self.copy_number, index])
+            return block_noise(
+                masks[index], self.ratio, rng, smallest=self.smallest, largest=self.largest
+            )
+
+        pack(folder / "labels", (noisy(index) for index in range(len(masks))))
+
+    def label_maps(self, store: Store) -> PackedArrays:
+        """Noisy labels (H, W) uint8 of the split."""
+        return PackedArrays(store.folder(self) / "labels")
+
+
+class TrueLabels(Stage):
+    """The masks themselves: the fully supervised upper bound."""
+
+    stage: Literal["true_labels"] = "true_labels"
+    version: Literal[1] = 1
+    images: Images
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Check that there are masks; they are decoded already."""
+        _masks(self.images, store)
+
+    def label_maps(self, store: Store) -> PackedArrays:
+        """Masks (H, W) uint8 of the split."""
+        return _masks(self.images, store)
+
+
+Labels = Annotated[
+    ThresholdSeeds | CrfSeeds | NoisyLabels | TrueLabels, Field(discriminator="stage")
+]
+
+
+def _masks(images: Images, store: Store) -> PackedArrays:
+    masks = images.load(store).masks
+    if masks is None:
+        raise InputError(f"split '{images.split}' has no masks, and these labels are made of them")
+    return masks
+
+
+def _unit(saliency: np.ndarray) -> Tensor:
+    """8-bit saliency as float32 in [0, 1]."""
+    return torch.from_numpy(saliency.astype(np.float32) / 255)

@@ -1,0 +1,155 @@
+"""Second half of the pipeline: the segmenter trained on K label maps (Sec. 4.5) and its score."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pydantic import Field, ValidationInfo, field_validator
+
+from wsss.data.affine import Augmentation
+from wsss.data.packed import PackedArrays
+from wsss.errors import InputError
+from wsss.evaluation import predict, score
+from wsss.metrics import iou
+from wsss.models.network import Network
+from wsss.stages.classifier import NetworkSpec, train_network
+from wsss.stages.images import Images, LoadedImages
+from wsss.stages.seeds import Labels
+from wsss.stages.stage import Stage
+from wsss.tasks import segmenter_loss, segmenter_sample
+from wsss.training import Schedule
+
+if TYPE_CHECKING:
+    from wsss.stages.store import Store
+
+
+class Segmenter(Stage):
+    """A segmenter trained on all its label maps at once (Eq. 5-7).
+
+    Two segmenters that must come out the same are the same value: the labels are a sorted set,
+    and with one label map the sharpness, which then changes nothing, is 0.
+    """
+
+    stage: Literal["segmenter"] = "segmenter"
+    version: Literal[1] = 1
+    labels: tuple[Labels, ...]
+    network: NetworkSpec
+    schedule: Schedule
+    augmentation: Augmentation
+    sharpness: float = Field(1.0, ge=0, validate_default=True)
+    rng_seed: int
+
+    @field_validator("labels")
+    @classmethod
+    def _sorted_set(cls, labels: tuple[Labels, ...]) -> tuple[Labels, ...]:
+        if not labels:
+            raise ValueError("a segmenter needs at least one source of labels")
+        if len({source.images.identity for source in labels}) > 1:
+            raise ValueError("all sources of labels must belong to the same images")
+        return tuple(sorted({source.identity: source for source in labels}.values(), key=_identity))
+
+    @field_validator("sharpness")
+    @classmethod
+    def _one_source_needs_no_sharpness(cls, sharpness: float, others: ValidationInfo) -> float:
+        return 0.0 if len(others.data.get("labels", ())) == 1 else sharpness
+
+    @property
+    def images(self) -> Images:
+        """The split it is trained on."""
+        return self.labels[0].images
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Train it."""
+        data = self.images.load(store)
+        model = self.network.build("largefov", len(data.classes) + 1, self.rng_seed)
+        sample = partial(
+            segmenter_sample,
+            images=data.images,
+            seeds=[source.label_maps(store) for source in self.labels],
+            augmentation=self.augmentation,
+            fill=model.normalisation.mean,
+            output_stride=model.output_stride,
+        )
+        train_network(
+            folder,
+            model,
+            segmenter_loss(self.sharpness),
+            sample,
+            len(data.ids),
+            self.schedule,
+            rng_seed=self.rng_seed,
+            title=f"segmenter {self.network.name}, {len(self.labels)} seeds [{self.rng_seed}]",
+        )
+
+    def load(self, store: Store) -> Network:
+        """Read the trained segmenter, in evaluation mode."""
+        num_labels = len(self.images.load(store).classes) + 1
+        model = self.network.build("largefov", num_labels, self.rng_seed)
+        state = torch.load(store.folder(self) / "model.pt", weights_only=True)
+        model.load_state_dict(state)
+        return model.eval()
+
+
+class SegmenterScore(Stage):
+    """mIoU of a segmenter on a split, at one scale and without CRF."""
+
+    stage: Literal["segmenter_score"] = "segmenter_score"
+    version: Literal[1] = 1
+    segmenter: Segmenter
+    images: Images
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Predict every image and compare."""
+        data, masks = _with_masks(self.images, store)
+        maps = predict(self.segmenter.load(store), data.images)
+        _write_score(folder, maps, masks, data.classes)
+
+
+class LabelScore(Stage):
+    """mIoU of label maps themselves, unknown pixels counted as wrong, where masks are known."""
+
+    stage: Literal["label_score"] = "label_score"
+    version: Literal[1] = 1
+    labels: Labels
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Compare every label map."""
+        data, masks = _with_masks(self.labels.images, store)
+        _write_score(folder, self.labels.label_maps(store), masks, data.classes)
+
+
+def read_score(store: Store, stage: SegmenterScore | LabelScore) -> dict[str, Any]:
+    """Read a score: ``miou`` and ``iou`` by class, both in percent, and ``confusion``.
+
+    The confusion matrix is (L + 1, L + 1): rows truth, columns prediction, the last column unknown.
+    """
+    return json.loads((store.folder(stage) / "score.json").read_text())
+
+
+def _write_score(folder: Path, maps: Any, masks: PackedArrays, classes: tuple[str, ...]) -> None:
+    names = ("background", *classes)
+    confusion = score(maps, masks, len(names))
+    percent = 100 * iou(confusion)[: len(names)]
+    record = {
+        "miou": percent.nanmean().item(),
+        "iou": dict(zip(names, percent.tolist(), strict=True)),
+        "confusion": confusion.tolist(),
+    }
+    (folder / "score.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _with_masks(images: Images, store: Store) -> tuple[LoadedImages, PackedArrays]:
+    data = images.load(store)
+    if data.masks is None:
+        raise InputError(
+            f"split '{images.split}' has no masks: training needs none, but scoring does"
+        )
+    return data, data.masks
+
+
+def _identity(labels: Any) -> str:
+    return labels.identity

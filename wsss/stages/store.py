@@ -1,0 +1,143 @@
+"""Results on disk: one folder a stage, named by the stage's identity, whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import time
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock
+
+from wsss.errors import InputError
+from wsss.stages.stage import Stage
+
+RECORDED_PACKAGES = ("wsss", "torch", "torchvision", "numpy", "opencv-python-headless")
+
+
+class Store:
+    """Results of stages under one folder, shared safely by several processes.
+
+    A result is computed in ``<identity>.part`` and renamed when complete, so that a folder that is
+    there is whole. A lock makes two processes never compute the same thing; the operating system
+    releases it if the process dies, and the next one goes on from the checkpoint it left.
+
+    Parameters
+    ----------
+    runs : Path
+        Folder of the results, created when needed.
+    data : Path, optional
+        Data folder, for stages that read photos.
+    """
+
+    def __init__(self, runs: Path, data: Path | None = None) -> None:
+        self.runs = runs.absolute()  # workers elsewhere may stand in another folder
+        self._data = data
+
+    @property
+    def data(self) -> Path:
+        """Data folder; an `InputError` tells how to name it if there is none."""
+        if self._data is None:
+            raise InputError("this profile reads photos: name their folder by --data or WSSS_DATA")
+        return self._data
+
+    def folder(self, stage: Stage) -> Path:
+        """Where the result of a stage lies, or will."""
+        return self.runs / stage.name / stage.identity[:20]
+
+    def done(self, stage: Stage) -> bool:
+        """Whether the result is there."""
+        return self.folder(stage).is_dir()
+
+    def ensure(self, stage: Stage) -> Path:
+        """Compute a stage and what it needs, unless they are there; return its folder.
+
+        Raises
+        ------
+        InputError
+            If an input is bad; what was computed before stays.
+        """
+        folder = self.folder(stage)
+        if folder.is_dir():
+            return folder
+        for parent in stage.parents():
+            self.ensure(parent)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = folder.with_name(folder.name + ".part")
+        with FileLock(folder.with_name(folder.name + ".lock")):
+            if folder.is_dir():  # another process was faster
+                return folder
+            part.mkdir(exist_ok=True)
+            (part / "spec.json").write_text(stage.model_dump_json(indent=2) + "\n")
+            started, clock = datetime.now(UTC), time.perf_counter()
+            stage.compute(part, self)
+            _write_provenance(part, stage, started, time.perf_counter() - clock)
+            part.replace(folder)
+        return folder
+
+    def provenance(self, stage: Stage) -> dict:
+        """Read what was recorded when a stage was computed."""
+        return json.loads((self.folder(stage) / "provenance.json").read_text())
+
+
+def _write_provenance(part: Path, stage: Stage, started: datetime, seconds: float) -> None:
+    record = {
+        "identity": stage.identity,
+        "parents": [parent.identity for parent in stage.parents()],
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        **environment(),
+    }
+    (part / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+@cache
+def environment() -> dict:
+    """Commit, versions and hardware of this process."""
+    return {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in RECORDED_PACKAGES},
+        "processor": _processor(),
+        "device": _device(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+    }
+
+
+def commit() -> str:
+    """Commit of the source, with a "+" if files differ from it; "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD", where=here)
+        changed = _git("status", "--porcelain", "--untracked-files=no", where=here)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(*arguments: str, where: Path) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=where, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]} x {len(names)}" if names else "unknown"

@@ -1,0 +1,196 @@
+"""How the weights of the seeds change while a segmenter learns (Sec. 4.5, Fig. 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wsss.data.packed import PackedArrays
+from wsss.errors import InputError
+from wsss.evaluation import batches_of_one_size
+from wsss.grid import feature_pixels, padded_length
+from wsss.losses import seed_weights
+from wsss.models.network import Network
+from wsss.stages.segmenter import Segmenter
+from wsss.stages.stage import Stage
+from wsss.tasks import segmenter_loss, segmenter_sample
+from wsss.training import fit
+
+if TYPE_CHECKING:
+    from wsss.stages.store import Store
+
+UNKNOWN = 255
+
+
+class WeightTrace(Stage):
+    """The same training once more, looked at after every epoch.
+
+    Training is deterministic, so the network goes through the states that the segmenter went
+    through. After each epoch it predicts every whole training image in evaluation mode; the weights
+    of Eq. 6 follow at the resolution of the features. The training itself sees the images
+    augmented and cropped, and the network in training mode: its weights are like these, not these.
+
+    Attributes
+    ----------
+    segmenter : Segmenter
+        Whose training; its images need masks, which the training itself does not see.
+    shown : int
+        Of so many images, the first ones, the predictions and weights themselves are kept.
+    """
+
+    stage: Literal["weight_trace"] = "weight_trace"
+    version: Literal[1] = 1
+    segmenter: Segmenter
+    shown: int = 3
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Train, and write one file an epoch."""
+        segmenter, data = self.segmenter, self.segmenter.images.load(store)
+        masks = data.masks
+        if masks is None:
+            raise InputError(
+                f"split '{segmenter.images.split}' has no masks, so nobody can say which labels "
+                "are right: trace a training on images with masks"
+            )
+        seeds = [source.label_maps(store) for source in segmenter.labels]
+        model = segmenter.network.build("largefov", len(data.classes) + 1, segmenter.rng_seed)
+
+        def look(epoch: int, model: Network) -> None:
+            found = _look(model, data.images, seeds, masks, segmenter.sharpness, self.shown)
+            aside = folder / "epoch.part.npz"  # after a kill, an epoch's file is whole or absent
+            np.savez_compressed(aside, **found)
+            aside.replace(folder / f"epoch_{epoch:04d}.npz")
+
+        checkpoint = folder / "checkpoint.pt"
+        fit(
+            model,
+            segmenter_loss(segmenter.sharpness),
+            partial(
+                segmenter_sample,
+                images=data.images,
+                seeds=seeds,
+                augmentation=segmenter.augmentation,
+                fill=model.normalisation.mean,
+                output_stride=model.output_stride,
+            ),
+            len(data.ids),
+            segmenter.schedule,
+            rng_seed=segmenter.rng_seed,
+            checkpoint=checkpoint,
+            after_epoch=look,
+            title=f"weights of {len(seeds)} seeds [{segmenter.rng_seed}]",
+        )
+        checkpoint.unlink()
+
+
+def read_trace(store: Store, stage: WeightTrace) -> dict[str, Any]:
+    """Read what was seen after every epoch.
+
+    Parameters
+    ----------
+    store : Store
+        Where results lie.
+    stage : WeightTrace
+        A trace that was computed.
+
+    Returns
+    -------
+    dict
+        ``epochs``: for each epoch a dict with ``epoch`` (from 1); ``right`` and ``wrong``, the mean
+        weight of seed labels that are and are not the truth (unknown labels and pixels of unknown
+        truth left out; nan if there are none); ``accuracy``, the share of pixels predicted right.
+        ``images``: for each image that is shown a dict with ``predictions`` (E, h, w) uint8 and
+        ``weights`` (E, K, h, w) float16, seeds in the order of ``segmenter.labels``.
+    """
+    epochs = []
+    for file in sorted(store.folder(stage).glob("epoch_*.npz")):
+        with np.load(file) as found:
+            epochs.append(dict(found))
+    shown = [name for name in epochs[0] if name.startswith("weights_")]
+    return {
+        "epochs": [
+            {"epoch": number} | {name: float(seen[name]) for name in ("right", "wrong", "accuracy")}
+            for number, seen in enumerate(epochs, start=1)
+        ],
+        "images": [
+            {
+                "predictions": np.stack([seen[f"prediction_{i}"] for seen in epochs]),
+                "weights": np.stack([seen[f"weights_{i}"] for seen in epochs]),
+            }
+            for i in range(len(shown))
+        ],
+    }
+
+
+def at_features(label_map: np.ndarray, output_stride: int) -> np.ndarray:
+    """Labels under the features of an image: those that the loss sees.
+
+    Examples
+    --------
+    >>> at_features(np.arange(25).reshape(5, 5), 4)
+    array([[ 0,  4],
+           [20, 24]])
+    """
+    rows, columns = (feature_pixels(length, output_stride) for length in label_map.shape)
+    return np.array(label_map[np.ix_(rows, columns)])
+
+
+@torch.inference_mode()
+def _look(
+    model: Network,
+    images: PackedArrays,
+    seeds: Sequence[PackedArrays],
+    masks: PackedArrays,
+    sharpness: float,
+    shown: int,
+) -> dict[str, Any]:
+    """Weights and predictions over all images, summarised; those of the first ones as they are."""
+    weight, labels = {True: 0.0, False: 0.0}, {True: 0, False: 0}
+    hits = pixels = 0
+    kept: dict[str, Any] = {}
+    for indices, logits in _logits(model, images):
+        stride = model.output_stride
+        truth = torch.from_numpy(np.stack([at_features(masks[i], stride) for i in indices]))
+        votes = torch.from_numpy(
+            np.stack([[at_features(maps[i], stride) for maps in seeds] for i in indices])
+        )
+        weights = seed_weights(logits, votes, sharpness=sharpness)
+        predicted = logits.argmax(1)
+        counted = truth != UNKNOWN
+        hits += int((predicted == truth)[counted].sum())
+        pixels += int(counted.sum())
+        known = (votes != UNKNOWN) & counted[:, None]
+        for right in (True, False):
+            chosen = known & ((votes == truth[:, None]) == right)
+            weight[right] += weights[chosen].double().sum().item()
+            labels[right] += int(chosen.sum())
+        for n, i in enumerate(indices):
+            if i < shown:
+                kept[f"prediction_{i}"] = predicted[n].numpy().astype(np.uint8)
+                kept[f"weights_{i}"] = weights[n].numpy().astype(np.float16)
+    means = {
+        name: weight[right] / labels[right] if labels[right] else np.nan
+        for name, right in (("right", True), ("wrong", False))
+    }
+    return means | {"accuracy": hits / pixels if pixels else np.nan} | kept
+
+
+def _logits(model: Network, images: PackedArrays) -> Iterator[tuple[list[int], Tensor]]:
+    """Logits (N, L, h, w) of the features that lie on the images, for images of one size each."""
+    model.eval()
+    stride, device = model.output_stride, model.classifier.weight.device
+    for indices in batches_of_one_size(images, batch_size=16):
+        pixels = torch.from_numpy(np.stack([images[i] for i in indices])).permute(0, 3, 1, 2)
+        height, width = pixels.shape[2:]
+        padding = (padded_length(width, stride) - width, padded_length(height, stride) - height)
+        batch = F.pad(model.normalisation(pixels), (0, padding[0], 0, padding[1]))
+        logits = model(batch.to(device)).cpu().float()
+        h, w = (len(feature_pixels(length, stride)) for length in (height, width))
+        yield indices, logits[..., :h, :w]
