@@ -25,6 +25,7 @@ book: .venv/.stamp ## reproduce the paper (PROFILE=demo) and build the book in _
 
 test: .venv/.stamp ## tests, doctests, layers and notebooks, on two cores
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal
+	@rm -rf runs/smoke  # the notebooks must compute, not read what an earlier test computed
 	@$(NBVAL)
 
 test-all: .venv/.stamp ## the same with the slow tests

@@ -289,6 +289,8 @@ def test_the_prose_builds_without_warnings_and_a_failing_notebook_fails_the_buil
     shutil.copytree(ROOT / "book", clone / "book", ignore=shutil.ignore_patterns("notebooks"))
     for notebook in NOTEBOOKS:
         write_notebook(clone / "notebooks" / notebook.name, "print(profile)")
+    (clone / "runs").mkdir()
+    (clone / "runs" / "PROFILE").write_text("smoke\n{}\n")
     build = [str(Path(sys.executable).parent / "jupyter-book"), "build", "book"]
 
     built = subprocess.run(build, cwd=clone, capture_output=True, text=True, check=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsss.engine import graph
+from wsss.pipeline import Pipeline
 from wsss.plan import counts, plan
-from wsss.profiles import Pipeline, get_profile
+from wsss.profiles import get_profile
 from wsss.stages import Store
 from wsss.tables import TABLES, scores
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsss.errors import InputError
-from wsss.profiles import PROFILES, PilotRecipe, Pipeline, Recipe, get_profile
+from wsss.pipeline import PilotRecipe, Pipeline, Recipe
+from wsss.profiles import PROFILES, get_profile
 from wsss.stages import CrfSeeds, MergedCams, NoisyLabels, ThresholdSeeds, TrueLabels
 
 

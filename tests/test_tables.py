@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from wsss.errors import InputError
-from wsss.profiles import PilotRecipe, Recipe
+from wsss.pipeline import PilotRecipe, Recipe
 from wsss.tables import TABLES, get_table, render, spread, summary
 
 # Typed from the paper once more, cell by cell, in reading order.

@@ -94,7 +94,7 @@ def run(
     todo = [stage for stage in needed if not store.done(stage)]
     if not todo:
         return
-    workers = min(workers or _cores(), len(todo))
+    workers = min(workers or default_workers(), len(todo))
     progress = _Progress(todo, len(needed), workers, quiet)
     try:
         if workers == 1 and scheduler is None:
@@ -107,17 +107,18 @@ def run(
         progress.close()
 
 
-def _cores() -> int:
-    """Cores that this process may use; macOS cannot tell, so all there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def default_workers() -> int:
+    """One worker a core that this process may use, if each finds 2 GB of memory."""
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
+
+    return min(CPU_COUNT, max(1, int(MEMORY_LIMIT // 2e9)))
 
 
 def _run_here(todo: Sequence[Stage], store: Store, progress: _Progress) -> None:
     for stage in todo:
         progress.starts(stage)
-        started = time.perf_counter()
-        store.ensure(stage)
-        progress.ends(stage, time.perf_counter() - started)
+        progress.ends(stage, _ensure(stage, store))
 
 
 def _run_on(client: Client, todo: Sequence[Stage], store: Store, progress: _Progress) -> None:
@@ -126,23 +127,27 @@ def _run_on(client: Client, todo: Sequence[Stage], store: Store, progress: _Prog
     futures = {}
     for stage in todo:
         parents = [futures[p.identity] for p in stage.parents() if p.identity in futures]
-        # The identity is the task's key: two clients of one scheduler share the work.
-        futures[stage.identity] = client.submit(
-            _ensure, stage, store, parents, key=f"{stage.name}-{stage.identity}"
-        )
-    by_key = {f"{stage.name}-{stage.identity}": stage for stage in todo}
+        # Identity and folder are the task's key: two clients of one scheduler share the work.
+        key = f"{stage.name}-{stage.identity}-{store.runs}"
+        futures[stage.identity] = client.submit(_ensure, stage, store, parents, key=key)
+    stages = {futures[stage.identity].key: stage for stage in todo}
     for future in as_completed(futures.values()):
-        stage = by_key[future.key]
-        progress.ends(stage, future.result())
+        progress.ends(stages[future.key], future.result())
 
 
-def _ensure(stage: Stage, store: Store, parents: list[float]) -> float:
-    """Compute one stage in a worker; `parents` only makes it wait for them."""
+def _ensure(stage: Stage, store: Store, parents: Sequence[float] = ()) -> float:
+    """Compute one stage on one thread; `parents` only makes a worker wait for them.
+
+    Sums over several threads round in another order, and results would depend on the machine.
+    """
     import torch
 
+    threads, started = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(1)
-    started = time.perf_counter()
-    store.ensure(stage)
+    try:
+        store.ensure(stage)
+    finally:
+        torch.set_num_threads(threads)
     return time.perf_counter() - started
 
 
@@ -161,6 +166,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=":0",
+            memory_limit=None,  # a worker near the limit would be stopped, then killed
             silence_logs=logging.CRITICAL,  # an InputError in a worker is told once, by us
         ) as cluster,
         Client(cluster) as client,

@@ -12,38 +12,9 @@ from pathlib import Path
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError
-from wsss.pipeline import (
-    CamNetwork,
-    PilotRecipe,
-    Pipeline,
-    Profile,
-    Recipe,
-    Scales,
-    SeedType,
-    SegmenterNetwork,
-)
-from wsss.stages import Images, NetworkSpec, PhotoFolder, Saliency, Scenes
+from wsss.pipeline import Profile
+from wsss.stages import NetworkSpec, PhotoFolder, Saliency, Scenes
 from wsss.training import Schedule
-
-__all__ = [
-    "PROFILES",
-    "CamNetwork",
-    "PilotRecipe",
-    "Pipeline",
-    "Profile",
-    "Recipe",
-    "Scales",
-    "SeedType",
-    "SegmenterNetwork",
-    "demo",
-    "get_profile",
-    "photo",
-    "smoke",
-]
-
-
-def _saliency_border(images: Images) -> Saliency:
-    return Saliency(images=images, method="border")
 
 
 def _drawn_scenes(data: Path | None) -> Scenes:
@@ -82,7 +53,7 @@ def demo() -> Profile:
         # Not in the paper (1, 0.75, 0.5): a 64-pixel scene is small against the receptive field.
         # At 1 threshold seeds taught 8 to 18 mIoU less than at 2.
         scales=(2.0, 1.5, 1.25),
-        saliency=_saliency_border,
+        saliency=Saliency.by_border,
         # Not in the paper (0.1, 0.06): these CAMs are dense; higher suits VGG16's, not ResNet38's.
         foreground_above=0.65,
         background_below=0.2,

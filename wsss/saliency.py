@@ -7,6 +7,7 @@ The paper takes its maps from another network, DSS (Sec. 5.1), and the community
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -102,6 +103,29 @@ def border_saliency(
     dark = margin * np.median(distance)
     bright = dark + max(np.quantile(distance, 0.99) - dark, contrast) / saturation
     return np.clip((distance - dark) / (bright - dark), 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class BorderSaliency:
+    """The parameters of `border_saliency` as a value, so that results can be known by them.
+
+    Examples
+    --------
+    >>> BorderSaliency()(np.zeros((16, 16, 3), np.uint8)).max()
+    np.float32(0.0)
+    """
+
+    border: int = 5
+    tolerance: float = 0.08
+    passes: int = 2
+    smoothing: float = 1.0
+    margin: float = 1.2
+    contrast: float = 0.12
+    saturation: float = 1.5
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map an image (H, W, 3) to its saliency (H, W) in [0, 1]."""
+        return border_saliency(image, **asdict(self))
 
 
 class U2NetP:

@@ -20,6 +20,7 @@ from wsss.models.network import Network
 
 Sample = Callable[[int, np.random.Generator], tuple[np.ndarray, ...]]
 Loss = Callable[..., Tensor]
+AfterEpoch = Callable[[int, Network], None]
 
 
 @dataclass(frozen=True)
@@ -115,14 +116,14 @@ def fit(
     *,
     rng_seed: int,
     checkpoint: Path | None = None,
-    after_epoch: Callable[[int, Network], None] | None = None,
+    after_epoch: AfterEpoch | None = None,
     title: str = "training",
 ) -> list[float]:
     """Train a network in place.
 
     Everything random in an epoch follows from (`rng_seed`, epoch) and, for a sample, its index: a
-    training that is killed and started again ends with the same weights as one that is not, and
-    the number of loading processes changes nothing.
+    training that is killed and started again ends with the same weights as one that is not, on
+    one thread of a CPU.
 
     Parameters
     ----------
@@ -249,7 +250,7 @@ def _resume(
 ) -> list[float]:
     if checkpoint is None or not checkpoint.is_file():
         return []
-    state = torch.load(checkpoint, weights_only=True)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["history"]

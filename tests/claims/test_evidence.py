@@ -23,9 +23,10 @@ from wsss.claims import (
 )
 from wsss.claims.fourteen import PAPER
 from wsss.engine import graph
-from wsss.forest import forest_plot
+from wsss.figures import forest_plot
+from wsss.pipeline import Pipeline, Recipe
 from wsss.plan import counts
-from wsss.profiles import Pipeline, Recipe, get_profile
+from wsss.profiles import get_profile
 from wsss.stages import Store, WeightTrace
 from wsss.tables import TABLES, C
 

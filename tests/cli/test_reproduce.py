@@ -64,6 +64,11 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
     assert again.stdout == first.stdout
     assert "stages:" in first.stderr
     assert "stages:" not in again.stderr  # nothing was left to do
+    recorded = wsss(*line, "1", "--record", tmp_path / "results")
+    assert recorded.stdout == first.stdout
+    rows = (tmp_path / "results" / "table2.csv").read_text().splitlines()
+    assert rows[0].startswith("profile,table,row,column,seeds,rng_seed,miou,iou background,")
+    assert len(rows) == 1 + 6 * 2
     csv = wsss(*line, "1", "--format", "csv").stdout.splitlines()
     assert csv[0] == "CAM network,Seed type,Seeds,paper,smoke,smoke - paper"
     assert len(csv) == 7

@@ -85,7 +85,7 @@ def cams(train: Images, scale: float = 1.0) -> Cams:
 
 
 def saliency(train: Images) -> Saliency:
-    return Saliency(images=train, method="border")
+    return Saliency.by_border(train)
 
 
 def noisy(train: Images, copy_number: int = 0) -> NoisyLabels:

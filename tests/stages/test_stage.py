@@ -42,7 +42,7 @@ from wsss.training import Schedule
 PHOTOS = PhotoFolder(fingerprint="0" * 64, classes=("cat", "dog"), splits=("train", "val"))
 TRAIN, VAL = Images(source=PHOTOS, split="train"), Images(source=PHOTOS, split="val")
 NETWORK = NetworkSpec(name="vgg16_scenes")
-SALIENCY = Saliency(images=TRAIN, method="border")
+SALIENCY = Saliency.by_border(TRAIN)
 
 
 def classifier(**changes: Any) -> Classifier:

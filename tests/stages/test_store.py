@@ -25,6 +25,8 @@ PATIENCE = 120.0  # seconds; other processes import torch first, perhaps on a bu
 class Logged(Stage):
     """Appends a line to a file whenever it is computed; goes on from what it finds."""
 
+    resumes_from = ("checkpoint",)
+
     stage: Literal["logged"] = "logged"
     version: Literal[1] = 1
     where: str
@@ -127,7 +129,7 @@ def test_records_what_was_computed_and_how(tmp_path: Path, store: Store) -> None
     assert record["identity"] == stage.identity
     assert record["parents"] == [parent.identity]
     assert 0 <= record["seconds"] < PATIENCE
-    assert record["peak_memory_mb"] > 10
+    assert record["process_peak_memory_mb"] > 10
     assert {"wsss", "torch", "numpy"} <= set(record["packages"])
     for what in ("commit", "python", "processor", "device", "started"):
         assert isinstance(record[what], str)
@@ -193,10 +195,12 @@ def test_a_killed_computation_is_picked_up(store: Store, logged: Logged) -> None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         killed = process.pid
+    (part / "half a result").touch()  # nothing goes on from this
     assert not store.done(logged)
     logged.gate.unlink()
     folder = store.ensure(logged)
     assert (folder / "checkpoint").read_text() == str(killed), "it started from scratch"
     assert (folder / "result").read_text() == "0"
+    assert not (folder / "half a result").exists()
     assert runs_of(logged) == 2
     assert not part.exists()

@@ -91,7 +91,8 @@ def compute_tables(
     """
     from wsss.claims import CLAIMS, stages_needed
     from wsss.engine import run
-    from wsss.profiles import Pipeline, get_profile
+    from wsss.pipeline import Pipeline
+    from wsss.profiles import get_profile
     from wsss.stages import Store
     from wsss.tables import TABLES, scores
 

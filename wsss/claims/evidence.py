@@ -11,7 +11,7 @@ import pandas as pd
 from wsss.claims.fourteen import BOUNDS, AnyRecipe, Claim, Comparison
 from wsss.claims.verdict import Judgement, judge
 from wsss.engine import run
-from wsss.profiles import Pipeline
+from wsss.pipeline import Pipeline
 from wsss.stages import SegmenterScore, Stage, Store, WeightTrace, read_score, read_trace
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from wsss.profiles import PilotRecipe, Profile, Recipe
+from wsss.pipeline import PilotRecipe, Profile, Recipe
 from wsss.tables import BOTH, EVERYTHING, RESNET38, TABLES, TWO, TYPES, VGG16, C, T
 
 AnyRecipe = Recipe | PilotRecipe

@@ -67,7 +67,7 @@ DataOption = Annotated[
 ProfileOption = Annotated[str, typer.Option("--profile", help="demo or photo.")]
 SeedsOption = Annotated[
     list[int] | None,
-    typer.Option("--seeds", help="Random seeds, say --seeds 0 1 2; default: the profile's."),
+    typer.Option("--seeds", min=0, help="Random seeds, say --seeds 0 1 2; default: the profile's."),
 ]
 RunsOption = Annotated[
     Path | None,
@@ -89,24 +89,35 @@ def reproduce(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running Dask scheduler, instead.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Folder for a CSV of every training with its origin.")
+    ] = None,
 ) -> None:
     """Compute a table of the paper and print it beside the paper's figures.
 
     What was computed before is not computed again, and a killed run goes on where it was.
     """
     from wsss.engine import default_runs, run
-    from wsss.profiles import Pipeline, get_profile
+    from wsss.pipeline import Pipeline
+    from wsss.profiles import get_profile
     from wsss.stages import Store
-    from wsss.tables import TABLES, get_table, render, scores, summary
+    from wsss.tables import TABLES, get_table, records, render, scores, summary
     from wsss.tables import reproduce as compute
 
     wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
     pipeline, store = Pipeline(get_profile(profile), data), Store(runs or default_runs(), data)
-    rng_seeds = tuple(seeds or pipeline.profile.rng_seeds)
+    rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     goals = [stage for one in wanted for stage in scores(one, pipeline, rng_seeds)]
     run(goals, store, workers=workers, scheduler=scheduler)
     for one in wanted:
         frame = compute(one, pipeline, store, rng_seeds=rng_seeds, quiet=True)
+        if frame.empty:
+            typer.echo(f"{one.name}: profile {profile} has none of its networks", err=True)
+            continue
+        if record is not None:
+            record.mkdir(parents=True, exist_ok=True)
+            origins = records(frame, store, one, profile)
+            origins.to_csv(record / f"{one.name}.csv", index=False)
         lines = summary(frame, one, profile)
         if format == Format.text:
             typer.echo(f"{one.name}: {one.title}. mIoU in percent, random seeds {_list(rng_seeds)}")
@@ -124,12 +135,13 @@ def plan(
 ) -> None:
     """Count what the tables need, without running anything."""
     from wsss.engine import default_runs
+    from wsss.pipeline import Pipeline
     from wsss.plan import plan as make_plan
-    from wsss.profiles import Pipeline, get_profile
+    from wsss.profiles import get_profile
     from wsss.stages import Store
 
     pipeline = Pipeline(get_profile(profile), data)
-    rng_seeds = tuple(seeds or pipeline.profile.rng_seeds)
+    rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     typer.echo(make_plan(pipeline, Store(runs or default_runs(), data), rng_seeds))
 
 

@@ -1,6 +1,7 @@
 """Pictures for the notebooks, drawn from the store; the only place that knows matplotlib."""
 
 from wsss.figures.cams import disagreement, figure1, figure_networks, figure_scales
+from wsss.figures.forest import forest_plot
 from wsss.figures.pilot import figure2, figure_lines
 from wsss.figures.predictions import compare_predictions, figure5
 from wsss.figures.slider import Slider
@@ -20,5 +21,6 @@ __all__ = [
     "figure_networks",
     "figure_scales",
     "figure_weights",
+    "forest_plot",
     "overlay_cam",
 ]

@@ -15,7 +15,7 @@ from wsss.models.network import Head, Network
 from wsss.stages.images import Images
 from wsss.stages.stage import Spec, Stage
 from wsss.tasks import classifier_loss, classifier_sample
-from wsss.training import Loss, Sample, Schedule, fit, isolated_randomness
+from wsss.training import AfterEpoch, Loss, Sample, Schedule, fit, isolated_randomness
 from wsss.weights import WEIGHT_FILES, initial_sha256, initial_weights
 
 if TYPE_CHECKING:
@@ -71,20 +71,30 @@ def train_network(
     *,
     rng_seed: int,
     title: str,
+    after_epoch: AfterEpoch | None = None,
 ) -> None:
     """Train in a stage's folder: checkpoint while training, weights and history at the end."""
     checkpoint = folder / "checkpoint.pt"
     history = fit(
-        model, loss, sample, count, schedule, rng_seed=rng_seed, checkpoint=checkpoint, title=title
+        model,
+        loss,
+        sample,
+        count,
+        schedule,
+        rng_seed=rng_seed,
+        checkpoint=checkpoint,
+        after_epoch=after_epoch,
+        title=title,
     )
     torch.save(model.state_dict(), folder / "model.pt")
     record = {"loss": history, "initialisation": model.initialisation}
     (folder / "history.json").write_text(json.dumps(record, indent=2) + "\n")
-    checkpoint.unlink()
 
 
 class Classifier(Stage):
     """A classifier trained on image-level labels alone (Eq. 1)."""
+
+    resumes_from = ("checkpoint.pt",)
 
     stage: Literal["classifier"] = "classifier"
     version: Literal[1] = 1

@@ -15,7 +15,7 @@ from wsss.data.packed import PackedArrays, pack
 from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
-from wsss.saliency import U2NetP, border_saliency
+from wsss.saliency import BorderSaliency, U2NetP
 from wsss.stages.stage import Stage
 from wsss.weights import WEIGHT_FILES
 
@@ -102,12 +102,12 @@ class Images(Stage):
     split: str
 
     def compute(self, folder: Path, store: Store) -> None:
-        """Decode every image and mask; training needs no masks, so a split may have none."""
+        """Decode every image, and the masks if all are there: training needs none."""
         voc = self.source.open(store)
         ids = voc.ids(self.split)
         np.save(folder / "present.npy", voc.image_labels(ids))
         pack(folder / "images", (voc.image(name) for name in ids))
-        if any(voc.has_mask(name) for name in ids):
+        if all(voc.has_mask(name) for name in ids):
             pack(folder / "masks", (voc.mask(name) for name in ids))
         described = {"ids": ids, "classes": voc.classes}
         (folder / "split.json").write_text(json.dumps(described))
@@ -132,17 +132,22 @@ class Saliency(Stage):
     stage: Literal["saliency"] = "saliency"
     version: Literal[1] = 1
     images: Images
-    method: Literal["border", "u2netp"]
+    border: BorderSaliency | None = None
     weights_sha256: str | None = None
+
+    @classmethod
+    def by_border(cls, images: Images) -> Saliency:
+        """Compare with the border's colours; nothing is learnt."""
+        return cls(images=images, border=BorderSaliency())
 
     @classmethod
     def by_u2netp(cls, images: Images) -> Saliency:
         """U2-Net-p, with the checksum of its weights in the identity."""
-        return cls(images=images, method="u2netp", weights_sha256=WEIGHT_FILES["u2netp"].sha256)
+        return cls(images=images, weights_sha256=WEIGHT_FILES["u2netp"].sha256)
 
     def compute(self, folder: Path, store: Store) -> None:
         """Run the saliency method over the split."""
-        method = U2NetP() if self.method == "u2netp" else border_saliency
+        method = self.border or U2NetP()
         images = self.images.load(store).images
         pack(folder / "maps", (np.rint(method(i) * 255).astype(np.uint8) for i in images))
 

@@ -100,6 +100,7 @@ class NoisyLabels(Stage):
     rng_seed: int
     smallest: float = 0.05
     largest: float = 0.3
+    least_pixels: int = 8
 
     def compute(self, folder: Path, store: Store) -> None:
         """Spoil every mask by a generator of its own."""
@@ -108,7 +109,12 @@ class NoisyLabels(Stage):
         def noisy(index: int) -> np.ndarray:
             rng = np.random.default_rng([self.rng_seed, self.copy_number, index])
             return block_noise(
-                masks[index], self.ratio, rng, smallest=self.smallest, largest=self.largest
+                masks[index],
+                self.ratio,
+                rng,
+                smallest=self.smallest,
+                largest=self.largest,
+                least_pixels=self.least_pixels,
             )
 
         pack(folder / "labels", (noisy(index) for index in range(len(masks))))

@@ -21,7 +21,7 @@ from wsss.stages.images import Images, LoadedImages
 from wsss.stages.seeds import Labels
 from wsss.stages.stage import Stage
 from wsss.tasks import segmenter_loss, segmenter_sample
-from wsss.training import Schedule
+from wsss.training import AfterEpoch, Schedule
 
 if TYPE_CHECKING:
     from wsss.stages.store import Store
@@ -33,6 +33,8 @@ class Segmenter(Stage):
     Two segmenters that must come out the same are the same value: the labels are a sorted set,
     and with one label map the sharpness, which then changes nothing, is 0.
     """
+
+    resumes_from = ("checkpoint.pt",)
 
     stage: Literal["segmenter"] = "segmenter"
     version: Literal[1] = 1
@@ -64,6 +66,10 @@ class Segmenter(Stage):
 
     def compute(self, folder: Path, store: Store) -> None:
         """Train it."""
+        self.train(folder, store)
+
+    def train(self, folder: Path, store: Store, *, after_epoch: AfterEpoch | None = None) -> None:
+        """Train it in a folder, calling `after_epoch` with the number of epochs done."""
         data = self.images.load(store)
         model = self.network.build("largefov", len(data.classes) + 1, self.rng_seed)
         sample = partial(
@@ -83,6 +89,7 @@ class Segmenter(Stage):
             self.schedule,
             rng_seed=self.rng_seed,
             title=f"segmenter {self.network.name}, {len(self.labels)} seeds [{self.rng_seed}]",
+            after_epoch=after_epoch,
         )
 
     def load(self, store: Store) -> Network:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +33,9 @@ class Stage(Spec):
     Subclasses are final. Each declares ``stage: Literal["name"]`` and ``version: Literal[1]`` as
     fields with defaults, its inputs as fields that are stages, and `compute`.
     """
+
+    resumes_from: ClassVar[tuple[str, ...]] = ()
+    """Files, as patterns, that a killed computation leaves and the next one goes on from."""
 
     @cached_property
     def identity(self) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import resource
+import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -38,7 +39,7 @@ class Store:
 
     def __init__(self, runs: Path, data: Path | None = None) -> None:
         self.runs = runs.absolute()  # workers elsewhere may stand in another folder
-        self._data = data
+        self._data = data and data.absolute()
 
     @property
     def data(self) -> Path:
@@ -73,12 +74,14 @@ class Store:
         with FileLock(folder.with_name(folder.name + ".lock")):
             if folder.is_dir():  # another process was faster
                 return folder
-            part.mkdir(exist_ok=True)
+            _keep_only(part, stage.resumes_from)
             (part / "spec.json").write_text(stage.model_dump_json(indent=2) + "\n")
             started, clock = datetime.now(UTC), time.perf_counter()
             stage.compute(part, self)
             _write_provenance(part, stage, started, time.perf_counter() - clock)
             part.replace(folder)
+            # Until here a kill would have found the training at its last epoch.
+            (folder / "checkpoint.pt").unlink(missing_ok=True)
         return folder
 
     def provenance(self, stage: Stage) -> dict:
@@ -92,10 +95,19 @@ def _write_provenance(part: Path, stage: Stage, started: datetime, seconds: floa
         "parents": [parent.identity for parent in stage.parents()],
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "process_peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         **environment(),
     }
     (part / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _keep_only(part: Path, patterns: Sequence[str]) -> None:
+    """Make the folder, and drop what a killed run left that no stage goes on from."""
+    part.mkdir(exist_ok=True)
+    kept = {path for pattern in patterns for path in part.glob(pattern)}
+    for path in part.iterdir():
+        if path not in kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @cache
@@ -107,7 +119,7 @@ def environment() -> dict:
         "packages": {name: version(name) for name in RECORDED_PACKAGES},
         "processor": _processor(),
         "device": _device(),
-        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "threads": _threads(),
     }
 
 
@@ -115,6 +127,7 @@ def commit() -> str:
     """Commit of the source, with a "+" if files differ from it; "unknown" outside a checkout."""
     here = Path(__file__).parent
     try:
+        _git("ls-files", "--error-unmatch", __file__, where=here)  # in a checkout of ours?
         head = _git("rev-parse", "--short=12", "HEAD", where=here)
         changed = _git("status", "--porcelain", "--untracked-files=no", where=here)
     except (OSError, subprocess.CalledProcessError):
@@ -126,6 +139,12 @@ def _git(*arguments: str, where: Path) -> str:
     return subprocess.run(
         ["git", *arguments], cwd=where, capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
 
 
 def _device() -> str:

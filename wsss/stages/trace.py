@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,8 +19,6 @@ from wsss.losses import seed_weights
 from wsss.models.network import Network
 from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Stage
-from wsss.tasks import segmenter_loss, segmenter_sample
-from wsss.training import fit
 
 if TYPE_CHECKING:
     from wsss.stages.store import Store
@@ -45,6 +42,8 @@ class WeightTrace(Stage):
         Of so many images, the first ones, the predictions and weights themselves are kept.
     """
 
+    resumes_from = ("checkpoint.pt", "epoch_*.npz")
+
     stage: Literal["weight_trace"] = "weight_trace"
     version: Literal[1] = 1
     segmenter: Segmenter
@@ -60,7 +59,6 @@ class WeightTrace(Stage):
                 "are right: trace a training on images with masks"
             )
         seeds = [source.label_maps(store) for source in segmenter.labels]
-        model = segmenter.network.build("largefov", len(data.classes) + 1, segmenter.rng_seed)
 
         def look(epoch: int, model: Network) -> None:
             found = _look(model, data.images, seeds, masks, segmenter.sharpness, self.shown)
@@ -68,26 +66,7 @@ class WeightTrace(Stage):
             np.savez_compressed(aside, **found)
             aside.replace(folder / f"epoch_{epoch:04d}.npz")
 
-        checkpoint = folder / "checkpoint.pt"
-        fit(
-            model,
-            segmenter_loss(segmenter.sharpness),
-            partial(
-                segmenter_sample,
-                images=data.images,
-                seeds=seeds,
-                augmentation=segmenter.augmentation,
-                fill=model.normalisation.mean,
-                output_stride=model.output_stride,
-            ),
-            len(data.ids),
-            segmenter.schedule,
-            rng_seed=segmenter.rng_seed,
-            checkpoint=checkpoint,
-            after_epoch=look,
-            title=f"weights of {len(seeds)} seeds [{segmenter.rng_seed}]",
-        )
-        checkpoint.unlink()
+        segmenter.train(folder, store, after_epoch=look)
 
 
 def read_trace(store: Store, stage: WeightTrace) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def forest_plot(lines: pd.DataFrame) -> Figure:
         Patch(color=CLAIMED, label="as claimed"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    plt.close(figure)
     return figure
 
 

@@ -1,0 +1,84 @@
+"""A table as text: the paper's figures, ours with their spread, and the difference."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+
+from wsss.tables.paper import Table
+
+
+def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
+    """Put the paper's figure, ours (mean ± standard deviation) and the difference side by side.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `reproduce` returns.
+    table : Table
+        The table it belongs to.
+    profile : str
+        Heads the column of our figures.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line a cell, all text.
+
+    Examples
+    --------
+    >>> from wsss.tables.paper import TABLE2
+    >>> frame = pd.DataFrame({
+    ...     "row": ["VGG16"] * 2, "column": ["CRF (C)"] * 2, "seeds": 1, "paper": 62.9,
+    ...     "rng_seed": [0, 1], "miou": [60.0, 61.0]})
+    >>> print(summary(frame, TABLE2, "demo").to_string(index=False))
+    CAM network Seed type Seeds paper       demo demo - paper
+          VGG16   CRF (C)     1  62.9 60.5 ± 0.7         -2.4
+    """
+    lines = []
+    for _, cell in frame.groupby(["row", "column"], sort=False):
+        first, miou = cell.iloc[0], pd.Series(cell["miou"])
+        lines.append({
+            table.row_title: first["row"],
+            table.column_title: first["column"],
+            "Seeds": str(first["seeds"]),
+            "paper": f"{first['paper']:.1f}",
+            profile: spread(miou),
+            f"{profile} - paper": f"{miou.mean() - first['paper']:+.1f}",
+        })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def spread(values: pd.Series) -> str:
+    """Mean ± standard deviation over random seeds; a single value stands alone.
+
+    Examples
+    --------
+    >>> spread(pd.Series([60.0, 61.0])), spread(pd.Series([60.0]))
+    ('60.5 ± 0.7', '60.0')
+    """
+    return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
+
+
+Format = Literal["text", "csv", "markdown", "latex"]
+
+
+def render(lines: pd.DataFrame, how: Format) -> str:
+    """Write a table of text as plain text, CSV, Markdown or LaTeX.
+
+    Examples
+    --------
+    >>> print(render(pd.DataFrame({"paper": ["62.9"], "demo": ["60.5 ± 0.7"]}), "markdown"))
+    | paper   | demo       |
+    |:--------|:-----------|
+    | 62.9    | 60.5 ± 0.7 |
+    """
+    if how == "csv":
+        return lines.to_csv(index=False).rstrip("\n")
+    if how == "latex":
+        text = lines.map(lambda value: value.replace("±", r"$\pm$"))
+        return text.to_latex(index=False, escape=False).rstrip("\n")
+    if how == "markdown":
+        return lines.to_markdown(index=False, disable_numparse=True)
+    return lines.to_string(index=False)
