@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from wsss.engine import graph
 from wsss.pipeline import Pipeline
-from wsss.plan import counts, plan
+from wsss.plan import COSTS, counts, edges, estimate, kind_of, plan
 from wsss.profiles import get_profile
 from wsss.stages import Store
 from wsss.tables import TABLES, scores
@@ -41,3 +43,22 @@ def test_plan_runs_nothing(tmp_path: Path) -> None:
     assert "42 cells of 7 tables" in text
     assert "60 trainings (30 a random seed)" in text
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_estimate_adds_up_and_names_what_nobody_measured(tmp_path: Path) -> None:
+    pipeline = Pipeline(get_profile("demo"))
+    stages = graph(scores(TABLES["table2"], pipeline, [0]))
+    costs = pd.read_csv(COSTS).query("profile == 'demo'").set_index("kind")["seconds"]
+    expected = sum(costs[kind_of(stage)] for stage in stages) / 60
+    assert estimate(stages, "demo").startswith(f"estimate for what is missing: {expected:.0f} min")
+    assert estimate([], "demo").startswith("estimate for what is missing: 0 min")
+    assert "not measured at this profile" in estimate(stages, "nobody's")
+
+
+def test_the_graph_has_a_line_a_kind_each_after_what_it_reads() -> None:
+    stages = graph(scores(TABLES["table2"], Pipeline(get_profile("demo")), [0]))
+    lines = edges(stages)
+    kinds = [line.split(" x ")[1].split(" <- ")[0] for line in lines]
+    assert sum(int(line.split(" x ")[0]) for line in lines) == len(stages)
+    assert len(set(kinds)) == len(kinds)
+    assert "cams <- classifier resnet38_scenes, classifier vgg16_scenes, images" in "\n".join(lines)

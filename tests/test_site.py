@@ -6,11 +6,13 @@ import itertools
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -31,7 +33,6 @@ class Tab:
     """One tab of the browser, spoken to in Chrome's DevTools protocol."""
 
     def __init__(self, address: str) -> None:
-        websocket = pytest.importorskip("websocket")
         self.socket = websocket.create_connection(address, timeout=60)
         self.numbers = itertools.count(1)
         self.events: list[dict[str, Any]] = []
@@ -73,12 +74,18 @@ class Tab:
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     folder = tmp_path_factory.mktemp("browser")
     command = [str(BROWSER), *OPTIONS, f"--user-data-dir={folder}", "about:blank"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as browser:
-        assert browser.stderr is not None
-        line = next(line for line in browser.stderr if "DevTools listening on" in line)
-        port = line.rsplit(":", 1)[1].split("/")[0]
-        yield Tab(new_tab(port))
-        browser.kill()
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as browser:
+        noted = folder / "DevToolsActivePort"  # the browser writes its port there
+        deadline = time.monotonic() + 30
+        while not noted.is_file() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        port = noted.read_text().splitlines()[0]
+        try:
+            opened = Tab(new_tab(port))
+            yield opened
+            opened.socket.close()
+        finally:
+            browser.kill()
 
 
 def new_tab(port: str) -> str:

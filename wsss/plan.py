@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
 
 from wsss.engine import graph
 from wsss.pipeline import Pipeline
-from wsss.stages import Store
+from wsss.stages import Classifier, Segmenter, Stage, Store
 from wsss.tables import TABLES, cells_for, scores
+
+COSTS = Path(__file__).parent / "costs.csv"
+"""Seconds and megabytes of each kind of stage, measured by ``scripts/measure_costs.py``."""
 
 KINDS = {
     "classifiers": ("classifier",),
@@ -69,6 +75,58 @@ def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int]) -> str:
     ]
     goals = [stage for table in TABLES.values() for stage in scores(table, pipeline, rng_seeds)]
     stages = graph(goals)
-    done = sum(store.done(stage) for stage in stages)
-    lines += ["", f"{done} of {len(stages)} stages are in {store.runs}"]
-    return "\n".join(lines)
+    missing = [stage for stage in stages if not store.done(stage)]
+    lines += ["", f"{len(stages) - len(missing)} of {len(stages)} stages are in {store.runs}"]
+    lines += ["", "graph (what is computed from what):", *edges(stages)]
+    return "\n".join([*lines, "", estimate(missing, profile.name)])
+
+
+def edges(stages: Sequence[Stage]) -> list[str]:
+    """Draw the graph with the stages of one kind as one node, a line a node."""
+    found = Counter(kind_of(stage) for stage in stages)
+    parents: dict[str, set[str]] = {kind: set() for kind in found}
+    for stage in stages:
+        parents[kind_of(stage)] |= {kind_of(parent) for parent in stage.parents()}
+    return [
+        f"  {found[kind]:4d} x {kind}" + (f" <- {', '.join(sorted(of))}" if of else "")
+        for kind, of in parents.items()
+    ]
+
+
+def estimate(stages: Sequence[Stage], profile: str) -> str:
+    """Estimate time and disk of some stages from what stages of their kinds cost elsewhere.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        What is still to be computed.
+    profile : str
+        Whose measurements count.
+
+    Returns
+    -------
+    str
+        One line. Kinds that nobody has measured at this profile are named.
+    """
+    costs = pd.read_csv(COSTS).query("profile == @profile").set_index("kind")
+    kinds = Counter(kind_of(stage) for stage in stages)
+    unknown = sorted(kind for kind in kinds if kind not in costs.index)
+    known = {kind: count for kind, count in kinds.items() if kind in costs.index}
+    seconds = sum(count * costs["seconds"][kind] for kind, count in known.items())
+    megabytes = sum(count * costs["megabytes"][kind] for kind, count in known.items())
+    line = f"estimate for what is missing: {seconds / 60:.0f} min of a core, {megabytes:.0f} MB"
+    return line + (f"; not measured at this profile: {', '.join(unknown)}" if unknown else "")
+
+
+def kind_of(stage: Stage) -> str:
+    """Name the kind of a stage; trainings of different networks are of different kinds.
+
+    Examples
+    --------
+    >>> from wsss.stages import Scenes
+    >>> kind_of(Scenes())
+    'scenes'
+    """
+    if isinstance(stage, Classifier | Segmenter):
+        return f"{stage.name} {stage.network.name}"
+    return stage.name

@@ -1,4 +1,4 @@
-"""Image-level labels, the only supervision of the paper (Sec. 3), from three kinds of source.
+"""Image-level labels, the only supervision of the paper (Sec. 4.1), from three kinds of source.
 
 A table ``labels.csv`` that people can read, the XML annotations of PASCAL VOC, or the
 ``cls_labels.npy`` that code of the field passes around. Every reader answers with a

@@ -94,7 +94,7 @@ def get_model(
         )
     if weights == "imagenet" and name not in IMAGENET_LOADERS:
         raise InputError(
-            f"no package holds ImageNet weights for {name!r}, only for "
+            f"there are no ImageNet weights for {name!r}, only for "
             f"{', '.join(sorted(IMAGENET_LOADERS))}; give the path of a file instead"
         )
     network = BUILDERS[name](head=head, num_classes=num_classes, width=width)

@@ -1,4 +1,4 @@
-"""The shell that all networks share: a trunk and one new classifier (Sec. 3.1 and 5.2)."""
+"""The shell that all networks share: a trunk and one new classifier (Sec. 4.1 and 5.2)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Network(nn.Module):
     """A trunk and a classifier that is applied at every position of its features.
 
     With head ``"cam"`` the logits are the class maps whose spatial mean is the image's score
-    (Sec. 3.1; a bias and a 1x1 convolution commute with the mean). With head ``"largefov"`` they
+    (Sec. 4.1; a bias and a 1x1 convolution commute with the mean). With head ``"largefov"`` they
     are the segmentation logits.
 
     The classifier is the only new layer: its weights are drawn from Normal(0, 0.01), its bias is 0

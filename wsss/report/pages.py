@@ -58,7 +58,7 @@ def left_out(pipeline: Pipeline, *tables: Table) -> Markdown | None:
         None if nothing is missing, so that a page shows nothing.
     """
     missing = [
-        f"{table.name.capitalize()}: {cell.row}, {cell.column}"
+        f"{table.name.replace('table', 'Table ')}: {cell.row}, {cell.column}"
         for table in tables
         for cell in table.cells
         if cell not in cells_for(table, pipeline.profile)
