@@ -143,9 +143,9 @@ def test_what_a_profile_lacks_is_named(small: Pipeline) -> None:
     assert left_out(small, TABLE4, TABLE6) is None
     profile = replace(small.profile, cam_networks={"vgg16": small.profile.cam_networks["vgg16"]})
     said = text(left_out(Pipeline(profile), TABLE2, TABLE6))
-    assert "Table2: RES38, Threshold (T)" in said
-    assert "Table6: VGG16-LargeFOV, val" in said
-    assert "Table2: VGG16" not in said
+    assert "Table 2: RES38, Threshold (T)" in said
+    assert "Table 6: VGG16-LargeFOV, val" in said
+    assert "Table 2: VGG16" not in said
 
 
 def test_provenance_names_all_that_the_page_rests_on(small: Pipeline, store: Store) -> None:
