@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported
 
 from wsss.engine import run
 from wsss.pipeline import Pipeline
@@ -34,7 +35,6 @@ def seconds(workers: int) -> float:
 
 
 if __name__ == "__main__":
-    os.environ["TQDM_DISABLE"] = "1"
     one, two = seconds(1), seconds(2)
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     print(f"one worker {one:.0f} s, two workers {two:.0f} s: {one / two:.2f} times as fast")

@@ -8,7 +8,7 @@
     labels.csv | cls_labels.npy | Annotations/ID.xml     image-level labels
     classes.txt                         foreground classes, one a line; absent: VOC's 20
 
-Training reads images and labels; only evaluation reads masks.
+Training on seeds needs images and labels; masks serve evaluation and the pilot of Sec. 3.
 """
 
 from __future__ import annotations
