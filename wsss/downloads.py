@@ -10,9 +10,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +19,7 @@ from urllib.request import urlopen
 from tqdm import tqdm
 
 from wsss.errors import InputError
+from wsss.replacing import replacing
 
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 1 << 20
@@ -190,7 +188,8 @@ def fetch(name: str, source: str | None = None) -> Path:
     failures = []
     for address in (source,) if source else found.file.sources:
         try:
-            with _aside(found.path) as path:
+            found.path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(found.path) as path:
                 _receive(address, path, found.file)
                 if difference := _difference(path, found.file):
                     raise InputError(difference.replace(str(path), "what it sent"))
@@ -218,18 +217,6 @@ def _receive(address: str, path: Path, file: Download) -> None:
                 raise InputError(f"sends more than the {limit} bytes of {file.filename}")
             out.write(chunk)
             bar.update(len(chunk))
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` that takes its place if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _difference(path: Path, file: Download) -> str:

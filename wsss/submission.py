@@ -21,8 +21,8 @@ from PIL import Image
 
 from wsss.data.labels import VOC_CLASSES
 from wsss.data.pictures import voc_palette, write_mask_png
-from wsss.data.replacing import replacing
 from wsss.errors import InputError
+from wsss.replacing import replacing
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
 ARCHIVE = "comp6_test_cls.tar.gz"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.errors import InputError
+from wsss.replacing import replacing
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -47,9 +48,8 @@ def write_whole(path: Path, text: str) -> None:
     text : str
         All of it.
     """
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    with replacing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def sha256(file: Path) -> str:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss.data.inert import read_npy_dict
-from wsss.data.replacing import replacing
 from wsss.errors import InputError
+from wsss.replacing import replacing
 
 VOC_CLASSES: tuple[str, ...] = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",

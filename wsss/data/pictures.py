@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsss.data.replacing import replacing
 from wsss.errors import InputError
+from wsss.replacing import replacing
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

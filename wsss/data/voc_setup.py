@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from wsss.data.labels import VOC_CLASSES, Difficult, read_labels_xml, write_labels_csv
 from wsss.data.pictures import read_image_size, write_mask_png
-from wsss.data.replacing import replacing
 from wsss.data.sbd import SbdFolder
 from wsss.errors import InputError
+from wsss.replacing import replacing
 
 IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
 SPLITS = ("train", "train_aug", "val", "test")

@@ -17,6 +17,7 @@ from wsss.evaluation import batches_of_one_size
 from wsss.grid import feature_pixels, padded_length
 from wsss.losses import seed_weights
 from wsss.models.network import Network
+from wsss.replacing import replacing
 from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Stage
 
@@ -62,9 +63,10 @@ class WeightTrace(Stage):
 
         def look(epoch: int, model: Network) -> None:
             found = _look(model, data.images, seeds, masks, segmenter.sharpness, self.shown)
-            aside = folder / "epoch.part.npz"  # after a kill, an epoch's file is whole or absent
-            np.savez_compressed(aside, **found)
-            aside.replace(folder / f"epoch_{epoch:04d}.npz")
+            # After a kill, an epoch's file is whole or absent.
+            path = folder / f"epoch_{epoch:04d}.npz"
+            with replacing(path) as aside, aside.open("wb") as file:
+                np.savez_compressed(file, **found)
 
         segmenter.train(folder, store, after_epoch=look)
 
