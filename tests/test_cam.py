@@ -76,6 +76,26 @@ def test_positive_scale_cancels() -> None:
     )
 
 
+def test_with_a_bias_maps_are_those_of_the_linear_layer() -> None:
+    features, weight, present = random_case(3)
+    bias = torch.tensor([-1.5, 0.0, 0.5, 100.0])
+    scores = torch.nn.functional.linear(features.permute(0, 2, 3, 1), weight, bias)
+    expected = normalise_cams(scores.permute(0, 3, 1, 2))
+    expected[~present] = 0
+    biased = class_activation_maps(features, weight, present, bias=bias)
+    torch.testing.assert_close(biased, expected)
+    plain = class_activation_maps(features, weight, present)
+    assert torch.equal(biased[:, 1], plain[:, 1]), "a bias of zero, or another class's, changed it"
+    assert (biased[:, 0] <= plain[:, 0]).all(), "a negative bias made a map wider"
+    assert (biased[:, 2] >= plain[:, 2]).all(), "a positive bias made a map narrower"
+
+
+def test_a_bias_of_another_length_is_quoted() -> None:
+    features, weight, present = random_case(0)
+    with pytest.raises(InputError, match=r"bias \(3,\)"):
+        class_activation_maps(features, weight, present, bias=torch.zeros(3))
+
+
 def test_a_map_without_positive_values_is_zero() -> None:
     maps = torch.tensor([-3.0, -1.0, 0.0, -2.0]).view(1, 1, 2, 2)
     assert torch.equal(normalise_cams(maps), torch.zeros(1, 1, 2, 2))
@@ -120,6 +140,16 @@ def test_merged_maps_are_normalised_again(how) -> None:
     assert merged.numpy() == pytest.approx(expected, rel=1e-5)
     assert merged[:, :3].amax((2, 3)).numpy() == pytest.approx(1)
     assert merged[:, 3].eq(0).all()
+
+
+@pytest.mark.parametrize("how", ["max", "mean"])
+def test_merging_can_leave_out_the_second_normalisation(how) -> None:
+    cams = three_scales()
+    plain = merge_cams(cams, how, renormalise=False)
+    stacked = np.stack([cam.numpy() for cam in cams])
+    assert plain.numpy() == pytest.approx(stacked.max(0) if how == "max" else stacked.mean(0))
+    assert (plain <= merge_cams(cams, how)).all()
+    torch.testing.assert_close(normalise_cams(plain), merge_cams(cams, how))
 
 
 @pytest.mark.parametrize("how", ["max", "mean"])

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss.cam import class_activation_maps
+from wsss.cam import class_activation_maps, normalise_cams
 from wsss.data.packed import pack
 from wsss.evaluation import batches_of_one_size, cam_at_pixels, infer_cams, predict, score
 from wsss.grid import padded_length, scaled_length
@@ -74,6 +74,19 @@ def test_cams_are_those_of_each_image_alone(
             expected = class_activation_maps(features, weight, labels[None])[0, labels]
         assert cam.shape == expected.shape
         assert cam.astype(np.float32) == pytest.approx(expected.numpy(), abs=1e-3)
+
+
+def test_cams_with_bias_are_the_classifiers_own_maps(
+    images: list[np.ndarray], present: np.ndarray
+) -> None:
+    model = network(4).eval()
+    plain = infer_cams(model, images, present, scale=0.5)
+    biased = infer_cams(model, images, present, scale=0.5, bias=True)
+    for image, shown, cam in zip(images, present, biased, strict=True):
+        with torch.inference_mode():
+            expected = normalise_cams(model(network_input(image, 0.5)))[0, torch.from_numpy(shown)]
+        assert cam.astype(np.float32) == pytest.approx(expected.numpy(), abs=1e-3)
+    assert not all(np.array_equal(a, b) for a, b in zip(plain, biased, strict=True))
 
 
 def test_cams_are_deterministic_in_spite_of_dropout(

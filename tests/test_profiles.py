@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from wsss.errors import InputError
-from wsss.pipeline import PilotRecipe, Pipeline, Recipe
+from wsss.pipeline import PilotRecipe, Pipeline, Recipe, SeedType
 from wsss.profiles import PROFILES, get_profile
 from wsss.stages import CrfSeeds, MergedCams, NoisyLabels, ThresholdSeeds, TrueLabels
 
@@ -44,6 +47,24 @@ def test_merged_scales_make_one_seed(pipeline: Pipeline) -> None:
     assert isinstance(label, ThresholdSeeds)
     assert isinstance(label.cams, MergedCams)
     assert len(label.cams.cams) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"class_conflict": "unknown"}, "T"),
+        ({"cam_bias": True}, "C"),
+        ({"renormalise_merged": False}, "C"),
+    ],
+)
+def test_a_reading_of_an_open_point_reaches_the_seeds(
+    pipeline: Pipeline, change: dict[str, Any], kind: SeedType
+) -> None:
+    other = Pipeline(replace(pipeline.profile, **change))
+    recipe = Recipe((kind,), "mean")
+    (usual,), (changed,) = pipeline.labels(recipe, 0), other.labels(recipe, 0)
+    assert usual.identity != changed.identity
+    assert pipeline.classifier("vgg16", 0) == other.classifier("vgg16", 0)
 
 
 def test_the_random_seed_reaches_the_classifier(pipeline: Pipeline) -> None:

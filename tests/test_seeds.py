@@ -48,6 +48,40 @@ def test_of_two_classes_the_larger_wins() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
+def test_strict_seeds_lack_just_the_pixels_of_two_classes(
+    rng_seed: int, foreground: float, background: float
+) -> None:
+    rng = np.random.default_rng(rng_seed)
+    cam = torch.from_numpy(rng.random((2, 3, 4, 5)))
+    saliency = torch.from_numpy(rng.random((2, 4, 5)))
+    seed, strict = (
+        threshold_seed(
+            cam,
+            saliency,
+            foreground_above=foreground,
+            background_below=background,
+            class_conflict=class_conflict,
+        )
+        for class_conflict in ("argmax", "unknown")
+    )
+    in_conflict = sum((cam[:, c] > foreground).int() for c in range(3)) >= 2
+    assert strict[in_conflict].eq(UNKNOWN).all()
+    assert torch.equal(strict[~in_conflict], seed[~in_conflict])
+
+
+def test_one_class_cannot_conflict() -> None:
+    cam, saliency = torch.rand(2, 1, 4, 5), torch.rand(2, 4, 5)
+    strict = threshold_seed(cam, saliency, class_conflict="unknown")
+    assert torch.equal(strict, threshold_seed(cam, saliency))
+
+
+def test_an_unknown_rule_for_conflicts_is_refused() -> None:
+    with pytest.raises(InputError, match="'smaller'"):
+        threshold_seed(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 2), class_conflict="smaller")  # type: ignore[arg-type]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
 def test_threshold_pixel_by_pixel(rng_seed: int, foreground: float, background: float) -> None:
     rng = np.random.default_rng(rng_seed)
     cam, saliency = rng.random((2, 3, 4, 5)), rng.random((2, 4, 5))

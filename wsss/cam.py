@@ -13,12 +13,12 @@ from wsss.errors import InputError
 SMALLEST_PEAK = 1e-5  # a map without any positive value stays zero instead of becoming NaN
 
 
-def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> Tensor:
+def class_activation_maps(
+    features: Tensor, weight: Tensor, present: Tensor, *, bias: Tensor | None = None
+) -> Tensor:
     """Normalised class activation maps, zero for the classes an image does not show (Eq. 2-3).
 
-    Eq. 2 has no bias, and none is added (the authors' other code keeps one; Eq. 3 makes the
-    difference small, not zero). Normalisation is at the resolution of the features; the paper
-    interpolates afterwards.
+    Normalisation is at the resolution of the features; the paper interpolates afterwards.
 
     Parameters
     ----------
@@ -28,6 +28,10 @@ def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> 
         Weights of the linear classifier, one row a foreground class.
     present : (N, C) bool
         Image-level labels.
+    bias : (C,) float, optional
+        Of the linear classifier, added before Eq. 3. Eq. 2 has none, so none is the default; the
+        maps of the authors' ICD and MCIC code are the classifier's outputs, with their bias. Low
+        confidence.
 
     Returns
     -------
@@ -52,13 +56,17 @@ def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> 
     Fan et al., Sec. 4.1, Eq. 2-3; Zhou et al., Learning deep features for discriminative
     localization, CVPR 2016.
     """
-    if features.shape[1] != weight.shape[1] or present.shape != (len(features), len(weight)):
+    fit = features.shape[1] == weight.shape[1] and present.shape == (len(features), len(weight))
+    if not fit or (bias is not None and bias.shape != weight.shape[:1]):
+        biases = "" if bias is None else f", bias {tuple(bias.shape)}"
         raise InputError(
             f"class_activation_maps: features {tuple(features.shape)}, weight "
-            f"{tuple(weight.shape)} and labels {tuple(present.shape)} do not fit; they are "
-            "(N, D, h, w), (C, D) and (N, C)"
+            f"{tuple(weight.shape)}{biases} and labels {tuple(present.shape)} do not fit; they "
+            "are (N, D, h, w), (C, D), (C,) and (N, C)"
         )
     maps = torch.einsum("ndhw,cd->nchw", features, weight)  # Eq. 2
+    if bias is not None:
+        maps = maps + bias[:, None, None]
     return normalise_cams(maps * present[:, :, None, None])
 
 
@@ -84,12 +92,13 @@ def normalise_cams(maps: Tensor) -> Tensor:
     return positive / positive.amax((2, 3), keepdim=True).clamp(min=SMALLEST_PEAK)
 
 
-def merge_cams(cams: Sequence[Tensor], how: Literal["max", "mean"]) -> Tensor:
+def merge_cams(
+    cams: Sequence[Tensor], how: Literal["max", "mean"], *, renormalise: bool = True
+) -> Tensor:
     """Merge the maps of several scales into one (the "Merge-Scale" columns of Table 3).
 
     The paper names max- and average-fusion and no more. Here the normalised maps are merged where
-    they have the same size, and normalised again so that a threshold means the same as before
-    (not in the paper).
+    they have the same size.
 
     Parameters
     ----------
@@ -97,6 +106,10 @@ def merge_cams(cams: Sequence[Tensor], how: Literal["max", "mean"]) -> Tensor:
         Normalised maps, all interpolated to one size.
     how : {"max", "mean"}
         Element-wise maximum or mean.
+    renormalise : bool
+        Divide each merged map by its maximum once more, so that a threshold means the same as for
+        one scale. Not in the paper; irn's code sums its scales and divides by the maximum then. Low
+        confidence.
 
     Returns
     -------
@@ -115,6 +128,8 @@ def merge_cams(cams: Sequence[Tensor], how: Literal["max", "mean"]) -> Tensor:
     tensor([[[[1., 1.]]]])
     >>> merge_cams([a, b], "mean").flatten().tolist()
     [1.0, 0.6666666865348816]
+    >>> merge_cams([a, b], "mean", renormalise=False).flatten().tolist()
+    [0.75, 0.5]
     """
     if not cams or len({cam.shape for cam in cams}) > 1:
         shapes = ", ".join(str(tuple(cam.shape)) for cam in cams) or "none"
@@ -122,4 +137,5 @@ def merge_cams(cams: Sequence[Tensor], how: Literal["max", "mean"]) -> Tensor:
     if how not in ("max", "mean"):
         raise InputError(f"merge_cams: how is {how!r}; choose 'max' or 'mean'")
     stacked = torch.stack(tuple(cams))
-    return normalise_cams(stacked.amax(0) if how == "max" else stacked.mean(0))
+    merged = stacked.amax(0) if how == "max" else stacked.mean(0)
+    return normalise_cams(merged) if renormalise else merged

@@ -23,6 +23,7 @@ def infer_cams(
     present: np.ndarray,
     *,
     scale: float,
+    bias: bool = False,
     batch_size: int = 16,
 ) -> list[np.ndarray]:
     """Class activation maps of many images at one input scale.
@@ -37,6 +38,8 @@ def infer_cams(
         Image-level labels.
     scale : float
         Each image is resized by it first (Sec. 4.3: 1, 0.75, 0.5).
+    bias : bool
+        Whether the classifier's bias is added, see `wsss.cam.class_activation_maps`.
     batch_size : int
         Most images at once.
 
@@ -48,12 +51,14 @@ def infer_cams(
     """
     model.eval()
     weight = model.classifier.weight.flatten(1)
+    added = model.classifier.bias if bias else None
     device = weight.device
     cams: list[np.ndarray] = [np.empty(0)] * len(images)
     for indices in batches_of_one_size(images, batch_size):
         batch = _to_network(model, [images[i] for i in indices], scale).to(device)
         labels = torch.from_numpy(present[indices]).to(device)
-        maps = class_activation_maps(model.trunk(batch), weight, labels).half().cpu().numpy()
+        cam = class_activation_maps(model.trunk(batch), weight, labels, bias=added)
+        maps = cam.half().cpu().numpy()
         for i, image_maps in zip(indices, maps, strict=True):
             cams[i] = image_maps[present[i]]
     return cams

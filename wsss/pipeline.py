@@ -9,6 +9,7 @@ from typing import Literal
 
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
+from wsss.seeds import ClassConflict
 from wsss.stages import (
     AnyCams,
     Cams,
@@ -79,7 +80,8 @@ class Profile:
     summary : str
         One sentence.
     source : callable
-        Data folder (or None) to the source of images.
+        Data folder (or None) to the source of images. The choice among sources of image-level
+        labels, and whether "difficult" objects count, are made here: see `PhotoFolder.at`.
     rng_seeds : tuple of int
         Random seeds of the runs; each gives its own classifiers, segmenters and noise.
     cam_networks, segmenters : mapping
@@ -105,6 +107,15 @@ class Profile:
         Sides of the noise's blocks, as shares of the square root of the foreground's area.
     sharpness : float
         s of Eq. 6 (Sec. 4.5: 1).
+    class_conflict : {"argmax", "unknown"}
+        Where two classes pass the threshold, the larger one or unknown. Not settled by the paper
+        ("conflict" is not explained); the authors' ICD code takes the larger one.
+    cam_bias : bool
+        Whether CAMs hold the classifier's bias. Not in the paper, whose Eq. 2 has none; the
+        authors' ICD and MCIC code adds it.
+    renormalise_merged : bool
+        Whether maps merged over scales are divided by their maximum once more, so that a threshold
+        keeps its meaning. Not in the paper; irn's code does so with the sum of its scales.
     """
 
     name: str
@@ -126,6 +137,9 @@ class Profile:
     pilot_schedule: Schedule
     pilot_blocks: tuple[float, float]
     sharpness: float = 1.0
+    class_conflict: ClassConflict = "argmax"
+    cam_bias: bool = False
+    renormalise_merged: bool = True
 
     def casts(self, recipe: Recipe | PilotRecipe) -> bool:
         """Whether every network that a recipe needs is played by one."""
@@ -169,13 +183,15 @@ class Pipeline:
         """Return the maps of one network: one set, one a scale, or one merged."""
         classifier, images = self.classifier(network, rng_seed), self.images("train")
         every = [
-            Cams(classifier=classifier, images=images, scale=scale) for scale in self.profile.scales
+            Cams(classifier=classifier, images=images, scale=scale, bias=self.profile.cam_bias)
+            for scale in self.profile.scales
         ]
         if scales == "single":
             return [every[0]]
         if scales == "multi":
             return list(every)
-        return [MergedCams(cams=tuple(every), how=scales)]
+        renormalise = self.profile.renormalise_merged
+        return [MergedCams(cams=tuple(every), how=scales, renormalise=renormalise)]
 
     def seeds(self, kind: SeedType, cams: AnyCams) -> ThresholdSeeds | CrfSeeds:
         """Return the seeds of one type from one set of maps."""
@@ -187,6 +203,7 @@ class Pipeline:
             saliency=saliency,
             foreground_above=self.profile.foreground_above,
             background_below=self.profile.background_below,
+            class_conflict=self.profile.class_conflict,
         )
 
     def labels(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:

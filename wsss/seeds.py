@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from wsss.crf import DenseCRF
 from wsss.errors import InputError
+
+ClassConflict = Literal["argmax", "unknown"]
 
 SMALLEST_SCORE = 1e-5  # the unary energy of a score of zero is -log of this
 
@@ -20,14 +23,12 @@ def threshold_seed(
     *,
     foreground_above: float = 0.1,
     background_below: float = 0.06,
+    class_conflict: ClassConflict = "argmax",
     ignore_index: int = 255,
 ) -> Tensor:
     """Seed by thresholds: a class where its CAM is high, background where nothing is salient.
 
-    A pixel that is both or neither is unknown. Where two classes pass the threshold the larger
-    one wins; the paper's "conflict" may also mean that such a pixel is unknown, which with a
-    threshold of 0.1 would blank most images with two classes (the authors' ICD code takes the
-    larger one too).
+    A pixel that is both or neither is unknown.
 
     Parameters
     ----------
@@ -39,6 +40,12 @@ def threshold_seed(
         CAM threshold (Sec. 4.2: 0.1).
     background_below : float
         Saliency threshold (Sec. 4.2: 0.06).
+    class_conflict : {"argmax", "unknown"}
+        What becomes of a pixel where two classes pass the threshold. The paper's "conflict" may
+        mean these or only foreground against background. "argmax" gives it to the larger one, as
+        the authors' ICD code does; "unknown" is the strict reading, under which a threshold of 0.1
+        leaves little of an image with two classes. Not settled by the paper; low to medium
+        confidence.
     ignore_index : int
         Label of unknown pixels.
 
@@ -50,7 +57,7 @@ def threshold_seed(
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit or `class_conflict` is neither.
 
     Examples
     --------
@@ -58,16 +65,26 @@ def threshold_seed(
     >>> saliency = torch.tensor([[[0.8, 0.0, 0.0, 0.8]]])
     >>> threshold_seed(cam, saliency)
     tensor([[[  1,   0, 255, 255]]], dtype=torch.uint8)
+    >>> cam = torch.tensor([[[[0.9, 0.0]], [[0.2, 0.9]]]])  # (1, 2, 1, 2)
+    >>> threshold_seed(cam, torch.ones(1, 1, 2), class_conflict="unknown")
+    tensor([[[255,   2]]], dtype=torch.uint8)
 
     References
     ----------
     Fan et al., Sec. 4.2, second paragraph.
     """
     _check(cam, saliency)
+    if class_conflict not in get_args(ClassConflict):
+        raise InputError(
+            f"threshold_seed: class_conflict is {class_conflict!r}; choose 'argmax' or 'unknown'"
+        )
     score, label = cam.max(1)
     foreground, background = score > foreground_above, saliency < background_below
     seed = torch.where(foreground, label + 1, 0)
-    return seed.masked_fill(foreground == background, ignore_index).to(torch.uint8)
+    unknown = foreground == background
+    if class_conflict == "unknown":
+        unknown |= (cam > foreground_above).sum(1) > 1
+    return seed.masked_fill(unknown, ignore_index).to(torch.uint8)
 
 
 def crf_seed(

@@ -188,6 +188,16 @@ def test_an_unknown_rule_for_difficult_objects(xml_folder: Path) -> None:
         read_labels_xml(xml_folder, IDS, ["cat"], difficult="maybe")  # type: ignore[arg-type]
 
 
+def test_only_xml_can_drop_difficult_objects(tmp_path: Path) -> None:
+    table, array = tmp_path / "labels.csv", tmp_path / "labels.npy"
+    table.write_text("id,cat\n2007_000032,1\n")
+    write_npy(array, {2007000032: np.array([1])})
+    for source in (table, array):
+        assert read_labels(source, ["2007_000032"], ["cat"], columns=["cat"]).all()
+        with pytest.raises(InputError, match=f"^{source}: difficult='drop' needs .* XML"):
+            read_labels(source, ["2007_000032"], ["cat"], columns=["cat"], difficult="drop")
+
+
 # --- cls_labels.npy ------------------------------------------------------------------------
 
 

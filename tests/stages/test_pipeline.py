@@ -17,6 +17,7 @@ import wsss.stages.segmenter
 from wsss.cam import merge_cams
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
+from wsss.data.labels import write_labels_csv
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.evaluation import cam_at_pixels, infer_cams, predict, score
@@ -179,6 +180,45 @@ def test_images_are_those_of_the_folder(store: Store, train: Images, data: Path)
         assert np.array_equal(loaded.masks[i], folder.mask(image_id))
 
 
+def test_labels_come_from_the_source_that_was_chosen(store: Store, data: Path) -> None:
+    folder = VocFolder(data)
+    ids = folder.ids("train")
+    (data / "Annotations").mkdir()
+    for image_id in ids:  # every image shows a cat and, "difficult", a dog
+        objects = "".join(
+            f"<object><name>{name}</name><difficult>{flag}</difficult></object>"
+            for name, flag in (("cat", 0), ("dog", 1))
+        )
+        path = data / "Annotations" / f"{image_id}.xml"
+        path.write_text(f"<annotation>{objects}</annotation>")
+    write_labels_csv(data / "empty.csv", ids, ("cat", "dog"), np.zeros((len(ids), 2), bool))
+
+    def images(**choice: Any) -> Images:
+        return Images(
+            source=PhotoFolder.at(data, ("cat", "dog"), ("train",), **choice), split="train"
+        )
+
+    usual, kept, dropped, empty = every = [
+        images(),
+        images(labels="Annotations"),
+        images(labels="Annotations", difficult="drop"),
+        images(labels="empty.csv"),
+    ]
+    assert len({stage.identity for stage in every}) == 4
+    for stage in every:
+        store.ensure(stage)
+    assert np.array_equal(usual.load(store).present, folder.image_labels(ids))
+    assert kept.load(store).present.tolist() == [[True, True]] * len(ids)
+    assert dropped.load(store).present.tolist() == [[True, False]] * len(ids)
+    assert not empty.load(store).present.any()
+
+
+def test_a_source_of_labels_outside_the_folder_is_refused(data: Path) -> None:
+    for outside in (str(data / "labels.csv"), "../voc/labels.csv"):
+        with pytest.raises(InputError, match="is outside"):
+            PhotoFolder.at(data, ("cat",), ("train",), labels=outside)
+
+
 def test_classes_that_are_not_chosen_are_unknown(store: Store, data: Path) -> None:
     source = PhotoFolder.at(data, ("dog",), ("train",))
     images = Images(source=source, split="train")
@@ -221,6 +261,40 @@ def test_seeds_are_those_of_the_functions(store: Store, train: Images) -> None:
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
         expected = crf_seed(pixels, cam[None], salient, crf=crf)[0].numpy()
         assert np.array_equal(refined.label_maps(store)[i], expected)
+
+
+def test_other_readings_of_open_points_are_those_of_the_functions(
+    store: Store, train: Images
+) -> None:
+    biased = [cams(train, scale).model_copy(update={"bias": True}) for scale in (1.0, 0.5)]
+    merged = MergedCams(cams=tuple(biased), how="mean", renormalise=False)
+    strict = ThresholdSeeds(
+        cams=merged, saliency=saliency(train), background_below=0.3, class_conflict="unknown"
+    )
+    store.ensure(strict)
+    data, salient = train.load(store), saliency(train).load(store)
+    model = classifier(train).load(store)
+    with torch.no_grad():
+        assert model.classifier.bias is not None
+        assert model.classifier.bias.any()
+    inferred = [
+        infer_cams(model, data.images, data.present, scale=each.scale, bias=True) for each in biased
+    ]
+    for i, shown in enumerate(data.present):
+        each = [
+            cam_at_pixels(maps[i], shown, SIZE, scale=stage.scale, output_stride=4)[None]
+            for stage, maps in zip(biased, inferred, strict=True)
+        ]
+        cam = merged.reader(store)(i)
+        plain = merge_cams(each, "mean", renormalise=False)[0]
+        torch.testing.assert_close(cam, plain, rtol=0, atol=1e-3)  # kept in float16
+        expected = threshold_seed(
+            cam[None],
+            torch.from_numpy(salient[i] / np.float32(255))[None],
+            background_below=0.3,
+            class_conflict="unknown",
+        )
+        assert np.array_equal(strict.label_maps(store)[i], expected[0].numpy())
 
 
 def test_noise_differs_between_copies_and_random_seeds(store: Store, train: Images) -> None:

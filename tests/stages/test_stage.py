@@ -111,13 +111,14 @@ def test_golden_identity() -> None:
     """Whoever changes this throws away every result on every reader's disk."""
     stage = TrueLabels(images=TRAIN)
     expected = (
-        '{"images":{"source":{"classes":["cat","dog"],"fingerprint":"' + "0" * 64 + '",'
-        '"splits":["train","val"],"stage":"photos","version":1},"split":"train",'
-        '"stage":"images","version":1},"stage":"true_labels","version":1}'
+        '{"images":{"source":{"classes":["cat","dog"],"difficult":"keep","fingerprint":"'
+        + "0" * 64
+        + '","labels":null,"splits":["train","val"],"stage":"photos","version":1},'
+        '"split":"train","stage":"images","version":1},"stage":"true_labels","version":1}'
     )
     assert canonical_json(stage) == expected
     assert stage.identity == hashlib.sha256(expected.encode()).hexdigest()
-    assert stage.identity == "bb6c31a7f45c32fdf44b6c481f457058fba75c6a64e5b697e71571d175e93be6"
+    assert stage.identity == "cbac5af5a30e6f4819345b288cf6bed2338a12985dab9f7dfded46398b898612"
 
 
 @pytest.mark.parametrize("stage", EVERY, ids=lambda stage: stage.name)

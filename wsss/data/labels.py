@@ -54,7 +54,8 @@ def read_labels(
     columns
         What the columns of a ``.npy`` stand for; the file does not say.
     difficult
-        Whether "difficult" objects of the XML count, see `read_labels_xml`.
+        Whether "difficult" objects of the XML count, see `read_labels_xml`. The other sources do
+        not say which are, so they cannot drop them.
 
     Returns
     -------
@@ -64,7 +65,8 @@ def read_labels(
     Raises
     ------
     InputError
-        The source is absent, of another kind or damaged, or an id has no labels in it.
+        The source is absent, of another kind or damaged, an id has no labels in it, or difficult
+        objects are to be dropped from a source that does not mark them.
     """
     rows = find_labels(source, ids, classes, columns=columns, difficult=difficult)
     return _stack(rows, ids, classes, source)
@@ -82,6 +84,11 @@ def find_labels(
     source = Path(source)
     if source.is_dir():
         return _xml_rows(source, ids, classes, difficult)
+    if difficult != "keep":
+        raise InputError(
+            f"{source}: difficult={difficult!r} needs a folder of XML; this source does not say "
+            "which objects are difficult"
+        )
     if source.suffix == ".csv":
         return _csv_rows(source, classes)
     if source.suffix == ".npy":

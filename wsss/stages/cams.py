@@ -27,18 +27,26 @@ CamReader = Callable[[int], Tensor]
 
 
 class Cams(Stage):
-    """CAMs at one input scale (Eq. 2-3), kept at the resolution of the features."""
+    """CAMs at one input scale (Eq. 2-3), kept at the resolution of the features.
+
+    Attributes
+    ----------
+    bias : bool
+        Whether the classifier's bias is added, see `wsss.cam.class_activation_maps`.
+    """
 
     stage: Literal["cams"] = "cams"
     version: Literal[1] = 1
     classifier: Classifier
     images: Images
     scale: float
+    bias: bool = False
 
     def compute(self, folder: Path, store: Store) -> None:
         """Run the classifier over the split."""
         model, data = self.classifier.load(store), self.images.load(store)
-        pack(folder / "maps", infer_cams(model, data.images, data.present, scale=self.scale))
+        cams = infer_cams(model, data.images, data.present, scale=self.scale, bias=self.bias)
+        pack(folder / "maps", cams)
         (folder / "output_stride.json").write_text(json.dumps(model.output_stride))
 
     def reader(self, store: Store) -> CamReader:
@@ -61,12 +69,19 @@ class Cams(Stage):
 
 
 class MergedCams(Stage):
-    """CAMs of several scales merged into one, at image resolution (Table 3, "Merge-Scale")."""
+    """CAMs of several scales merged into one, at image resolution (Table 3, "Merge-Scale").
+
+    Attributes
+    ----------
+    renormalise : bool
+        Whether merged maps are normalised once more, see `wsss.cam.merge_cams`.
+    """
 
     stage: Literal["merged_cams"] = "merged_cams"
     version: Literal[1] = 1
     cams: tuple[Cams, ...]
     how: Literal["max", "mean"]
+    renormalise: bool = True
 
     @property
     def images(self) -> Images:
@@ -79,7 +94,8 @@ class MergedCams(Stage):
         readers = [cams.reader(store) for cams in self.cams]
 
         def merged(index: int) -> np.ndarray:
-            cam = merge_cams([read(index)[None] for read in readers], self.how)[0]
+            every = [read(index)[None] for read in readers]
+            cam = merge_cams(every, self.how, renormalise=self.renormalise)[0]
             return cam[torch.from_numpy(present[index])].half().numpy()
 
         pack(folder / "maps", (merged(index) for index in range(len(present))))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from wsss.data.labels import Difficult
 from wsss.data.packed import PackedArrays, pack
 from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
 from wsss.data.voc import VocFolder
@@ -52,31 +53,75 @@ class Scenes(Stage):
 
 
 class PhotoFolder(Stage):
-    """A data folder in the VOC layout, known by its content and not by where it lies."""
+    """A data folder in the VOC layout, known by its content and not by where it lies.
+
+    Attributes
+    ----------
+    fingerprint : str
+        SHA-256 of images, masks and labels, see `VocFolder.fingerprint`.
+    classes, splits : tuple of str
+        Those that are read.
+    labels : str or None
+        Name, within the folder, of the source of image-level labels: a ``.csv``, a ``.npy`` or a
+        folder of XML. None is the first of ``labels.csv``, ``cls_labels.npy`` and ``Annotations``.
+    difficult : {"keep", "drop"}
+        Whether "difficult" objects of the XML count, see `wsss.data.labels.read_labels_xml`.
+    """
 
     stage: Literal["photos"] = "photos"
     version: Literal[1] = 1
     fingerprint: str
     classes: tuple[str, ...]
     splits: tuple[str, ...]
+    labels: str | None = None
+    difficult: Difficult = "keep"
 
     @classmethod
-    def at(cls, root: Path, classes: Sequence[str], splits: Sequence[str]) -> PhotoFolder:
-        """Describe the folder at `root`, restricted to some classes."""
-        folder = VocFolder(root, classes)
+    def at(
+        cls,
+        root: Path,
+        classes: Sequence[str],
+        splits: Sequence[str],
+        *,
+        labels: str | None = None,
+        difficult: Difficult = "keep",
+    ) -> PhotoFolder:
+        """Describe the folder at `root`, restricted to some classes.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be read, or `labels` lies outside of it: a result is known by what
+            was read, and not by where that lay.
+        """
+        if labels is not None and (Path(labels).is_absolute() or ".." in Path(labels).parts):
+            raise InputError(
+                f"labels={labels!r} is outside {root}; copy it there and give its name within"
+            )
+        folder = _voc_folder(root, classes, labels, difficult)
         return cls(
-            fingerprint=folder.fingerprint(splits), classes=tuple(classes), splits=tuple(splits)
+            fingerprint=folder.fingerprint(splits),
+            classes=tuple(classes),
+            splits=tuple(splits),
+            labels=labels,
+            difficult=difficult,
         )
 
     def compute(self, folder: Path, store: Store) -> None:
         """Make sure that the data folder at hand is the one described."""
-        found = self.at(store.data, self.classes, self.splits).fingerprint
-        if found != self.fingerprint:
+        if self.open(store).fingerprint(self.splits) != self.fingerprint:
             raise InputError(f"{store.data}: its content changed meanwhile; start again")
 
     def open(self, store: Store) -> VocFolder:
         """Open the data folder at hand."""
-        return VocFolder(store.data, self.classes)
+        return _voc_folder(store.data, self.classes, self.labels, self.difficult)
+
+
+def _voc_folder(
+    root: Path, classes: Sequence[str], labels: str | None, difficult: Difficult
+) -> VocFolder:
+    source = None if labels is None else root / labels
+    return VocFolder(root, classes, source, difficult=difficult)
 
 
 Source = Annotated[Scenes | PhotoFolder, Field(discriminator="stage")]

@@ -14,7 +14,7 @@ from wsss.crf import DenseCRF
 from wsss.data.packed import PackedArrays, pack
 from wsss.errors import InputError
 from wsss.noise import block_noise
-from wsss.seeds import crf_seeds_of_image, threshold_seed
+from wsss.seeds import ClassConflict, crf_seeds_of_image, threshold_seed
 from wsss.stages.cams import AnyCams
 from wsss.stages.images import Images, Saliency
 from wsss.stages.stage import Stage
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 
 class ThresholdSeeds(Stage):
-    """Seeds by threshold ("T"); the defaults are those of Sec. 4.2."""
+    """Seeds by threshold ("T"); the thresholds are those of Sec. 4.2.
+
+    Attributes
+    ----------
+    class_conflict : {"argmax", "unknown"}
+        What becomes of a pixel where two classes pass, see `wsss.seeds.threshold_seed`.
+    """
 
     stage: Literal["threshold_seeds"] = "threshold_seeds"
     version: Literal[1] = 1
@@ -32,6 +38,7 @@ class ThresholdSeeds(Stage):
     saliency: Saliency
     foreground_above: float = 0.1
     background_below: float = 0.06
+    class_conflict: ClassConflict = "argmax"
 
     @property
     def images(self) -> Images:
@@ -48,6 +55,7 @@ class ThresholdSeeds(Stage):
                 _unit(saliency[index])[None],
                 foreground_above=self.foreground_above,
                 background_below=self.background_below,
+                class_conflict=self.class_conflict,
             )[0].numpy()
 
         pack(folder / "labels", (seed(index) for index in range(len(saliency))))
