@@ -51,6 +51,9 @@ class Schedule:
         Share of the training over which the rate rises linearly from zero (not in the paper).
     clip_norm : float or None
         Largest norm of the gradient (not in the paper).
+    precision : {"32-true", "bf16-mixed"}
+        Of the network's arithmetic (not in the paper). With bfloat16 the weights, the logits that
+        the loss sees and the loss stay in float32. It changes the numbers, so it belongs here.
     """
 
     epochs: int = 20
@@ -65,6 +68,7 @@ class Schedule:
     weight_decay: float = 5e-4
     warmup: float = 0.0
     clip_norm: float | None = None
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
@@ -161,7 +165,7 @@ def fit(
     steps = count // schedule.batch_size  # of one epoch
     if not steps:
         raise InputError(f"{title}: {count} samples do not fill a batch of {schedule.batch_size}")
-    fabric = Fabric(accelerator="auto", devices=1)
+    fabric = Fabric(accelerator="auto", devices=1, precision=schedule.precision)
     bare, optimizer = model, schedule.make_optimizer(model)
     model, optimizer = fabric.setup(model, optimizer)  # pyright: ignore[reportAssignmentType]
     base_rates = [group["lr"] for group in optimizer.param_groups]
