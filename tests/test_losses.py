@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from wsss.errors import InputError
 from wsss.losses import (
+    Unknown,
     classification_loss,
     count_votes,
     seed_weights,
@@ -23,6 +25,7 @@ from wsss.losses import (
 
 UNKNOWN = 255
 SHARPNESS = st.floats(0, 20)
+READINGS = st.sampled_from(get_args(Unknown))
 
 
 @st.composite
@@ -90,13 +93,13 @@ def test_classification_loss_refuses_other_shapes() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(cases(most_seeds=1), st.floats(0, 1e9))
+@given(cases(most_seeds=1), st.floats(0, 1e9), READINGS)
 def test_one_seed_is_cross_entropy_at_any_sharpness(
-    case: tuple[Tensor, Tensor], sharpness: float
+    case: tuple[Tensor, Tensor], sharpness: float, unknown: Unknown
 ) -> None:
     logits, seeds = case
     logits.requires_grad_()
-    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
     if not any_labelled(seeds):  # torch answers NaN
         assert loss.item() == 0
         assert gradient(loss, logits).abs().sum() == 0
@@ -137,12 +140,14 @@ def test_without_unknown_pixels_the_normaliser_is_that_of_eq_4(rng: np.random.Ge
 
 
 @settings(deadline=None, max_examples=40)
-@given(cases(), SHARPNESS)
-def test_loss_is_eq_5_to_7_written_out(case: tuple[Tensor, Tensor], sharpness: float) -> None:
+@given(cases(), SHARPNESS, READINGS)
+def test_loss_is_eq_5_to_7_written_out(
+    case: tuple[Tensor, Tensor], sharpness: float, unknown: Unknown
+) -> None:
     logits, seeds = case
     n, _k, height, width = seeds.shape
     log_p = torch.log_softmax(logits.double(), 1)
-    weights = seed_weights(logits, seeds, sharpness=sharpness)
+    weights = seed_weights(logits, seeds, sharpness=sharpness, unknown=unknown)
     total = 0.0
     for image in range(n):
         for i in range(height):
@@ -150,7 +155,9 @@ def test_loss_is_eq_5_to_7_written_out(case: tuple[Tensor, Tensor], sharpness: f
                 predicted = int(logits[image, :, i, j].argmax())
                 labels = seeds[image, :, i, j].tolist()
                 agree = [1.0 if label == predicted else 0.0 for label in labels]  # Eq. 7
-                norm = sum(math.exp(sharpness * each) for each in agree)
+                counted = [unknown == "counted" or label != UNKNOWN for label in labels]
+                terms = [math.exp(sharpness * each) for each in agree]
+                norm = sum(term for term, counts in zip(terms, counted, strict=True) if counts)
                 for seed, label in enumerate(labels):
                     if label == UNKNOWN:
                         assert weights[image, seed, i, j] == 0
@@ -158,23 +165,23 @@ def test_loss_is_eq_5_to_7_written_out(case: tuple[Tensor, Tensor], sharpness: f
                     w = math.exp(sharpness * agree[seed]) / norm  # Eq. 6
                     assert weights[image, seed, i, j].item() == pytest.approx(w, rel=1e-5, abs=1e-8)
                     total -= w * log_p[image, label, i, j].item()  # Eq. 5
-    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
     assert loss.item() == pytest.approx(total / max(any_labelled(seeds), 1), rel=1e-5, abs=1e-6)
 
 
 @settings(deadline=None, max_examples=30)
-@given(cases(), SHARPNESS)
+@given(cases(), SHARPNESS, READINGS)
 def test_gradient_treats_the_weights_as_constants(
-    case: tuple[Tensor, Tensor], sharpness: float
+    case: tuple[Tensor, Tensor], sharpness: float, unknown: Unknown
 ) -> None:
     logits, seeds = case
     logits.requires_grad_()
-    weights = seed_weights(logits, seeds, sharpness=sharpness)
+    weights = seed_weights(logits, seeds, sharpness=sharpness, unknown=unknown)
     assert not weights.requires_grad
     known = seeds != UNKNOWN
     per_seed = torch.log_softmax(logits, 1).gather(1, seeds.where(known, torch.tensor(0)))
     reference = -(weights * per_seed).sum() / max(any_labelled(seeds), 1)
-    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    loss = weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
     torch.testing.assert_close(
         gradient(loss, logits), gradient(reference, logits), rtol=1e-4, atol=1e-6
     )
@@ -220,21 +227,30 @@ def test_a_seed_given_twice_counts_twice(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "crf", "predicted", "expected"),
+    ("threshold", "crf", "predicted", "counted", "left_out"),
     [
-        (1, 1, 1, (0.5, 0.5)),
-        (UNKNOWN, 1, 1, (0, 0.731)),
-        (UNKNOWN, 1, 0, (0, 0.5)),
-        (1, 0, 1, (0.731, 0.269)),
-        (1, 2, 0, (0.5, 0.5)),
+        (1, 1, 1, (0.5, 0.5), (0.5, 0.5)),
+        (UNKNOWN, 1, 1, (0, 0.731), (0, 1)),
+        (UNKNOWN, 1, 0, (0, 0.5), (0, 1)),
+        (1, 0, 1, (0.731, 0.269), (0.731, 0.269)),
+        (1, 2, 0, (0.5, 0.5), (0.5, 0.5)),
+        (UNKNOWN, UNKNOWN, 0, (0, 0), (0, 0)),
     ],
 )
 def test_weights_of_two_seeds(
-    threshold: int, crf: int, predicted: int, expected: tuple[float, float]
+    threshold: int,
+    crf: int,
+    predicted: int,
+    counted: tuple[float, float],
+    left_out: tuple[float, float],
 ) -> None:
     logits = F.one_hot(torch.tensor(predicted), 3).float().view(1, 3, 1, 1)
-    weights = seed_weights(logits, torch.tensor([threshold, crf]).view(1, 2, 1, 1))
-    assert weights.flatten().tolist() == pytest.approx(expected, abs=5e-4)
+    seeds = torch.tensor([threshold, crf]).view(1, 2, 1, 1)
+    weights = seed_weights(logits, seeds, unknown="counted")
+    assert weights.flatten().tolist() == pytest.approx(counted, abs=5e-4)
+    assert torch.equal(seed_weights(logits, seeds), weights)
+    weights = seed_weights(logits, seeds, unknown="left_out")
+    assert weights.flatten().tolist() == pytest.approx(left_out, abs=5e-4)
 
 
 @settings(deadline=None, max_examples=30)
@@ -249,6 +265,18 @@ def test_weights_sum_to_one_where_nothing_is_unknown(
     total, complete = weights.sum(1), (seeds != UNKNOWN).all(1)
     torch.testing.assert_close(total[complete], torch.ones_like(total[complete]))
     assert (total <= 1 + 1e-6).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases(), SHARPNESS)
+def test_weights_of_labelled_seeds_sum_to_one_if_the_unknown_are_left_out(
+    case: tuple[Tensor, Tensor], sharpness: float
+) -> None:
+    logits, seeds = case
+    weights = seed_weights(logits, seeds, sharpness=sharpness, unknown="left_out")
+    known = seeds != UNKNOWN
+    assert (weights[~known] == 0).all()
+    torch.testing.assert_close(weights.sum(1), known.any(1).float())
 
 
 # --- borders -------------------------------------------------------------------------------
@@ -274,15 +302,17 @@ def test_unknown_pixels_get_no_gradient_and_do_not_dilute() -> None:
 
 
 @settings(deadline=None, max_examples=20)
-@given(cases(), SHARPNESS)
-def test_parts_of_a_batch_add_up(case: tuple[Tensor, Tensor], sharpness: float) -> None:
+@given(cases(), SHARPNESS, READINGS)
+def test_parts_of_a_batch_add_up(
+    case: tuple[Tensor, Tensor], sharpness: float, unknown: Unknown
+) -> None:
     logits, seeds = case
     parts = [
-        weighted_selective_sum(each, maps, sharpness=sharpness)
+        weighted_selective_sum(each, maps, sharpness=sharpness, unknown=unknown)
         for each, maps in zip(logits.split(1), seeds.split(1), strict=True)
     ]
     total, labelled = (torch.stack(each).sum() for each in zip(*parts, strict=True))
-    whole = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    whole = weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
     assert (total / labelled.clamp(min=1)).item() == pytest.approx(whole.item(), rel=1e-5)
     assert labelled == any_labelled(seeds)
 
@@ -390,6 +420,12 @@ def test_a_sharpness_that_is_no_sharpness_is_refused(function, sharpness: float)
         function(
             torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, 1, dtype=torch.long), sharpness=sharpness
         )
+
+
+@pytest.mark.parametrize("function", [weighted_selective_loss, seed_weights])
+def test_an_unknown_reading_is_refused(function) -> None:
+    with pytest.raises(InputError, match=r"unknown is 'ignored'.*'counted' or 'left_out'"):
+        function(torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, 1).long(), unknown="ignored")
 
 
 @pytest.mark.parametrize("bad", [3])

@@ -86,6 +86,13 @@ def test_weights_of_eq_6_can_be_switched_off(pipeline: Pipeline) -> None:
     assert pipeline.segmenter(Recipe(("T", "C"), weighted=False), 0).sharpness == 0
 
 
+def test_the_reading_of_unknown_pixels_reaches_the_segmenter() -> None:
+    profile = get_profile("demo")
+    for unknown in ("counted", "left_out"):
+        pipeline = Pipeline(replace(profile, unknown=unknown))
+        assert pipeline.segmenter(Recipe(("T", "C")), 0).unknown == unknown
+
+
 def test_cells_of_uncast_networks_are_left_out() -> None:
     profile = get_profile("photo")
     assert profile.casts(Recipe(("T",)))

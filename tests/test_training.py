@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError
-from wsss.losses import classification_loss, weighted_selective_loss
+from wsss.losses import Unknown, classification_loss, weighted_selective_loss
 from wsss.models.network import SCENES, Network
 from wsss.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 from wsss.training import Schedule, fit, isolated_randomness
@@ -374,6 +375,9 @@ def test_losses_see_normalised_images_and_the_labels() -> None:
     torch.testing.assert_close(classifier_loss(model, images, present), expected)
 
     seeds = torch.from_numpy(np.stack(LABELS[:4])[:, ::2, ::2]).reshape(2, 2, 9, 9)
+    seeds[:, 0, :3] = 255
     for sharpness in (0.0, 1.0, 5.0):
-        expected = weighted_selective_loss(logits, seeds, sharpness=sharpness)
-        torch.testing.assert_close(segmenter_loss(sharpness)(model, images, seeds), expected)
+        for unknown in get_args(Unknown):
+            expected = weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
+            loss = segmenter_loss(sharpness, unknown)(model, images, seeds)
+            torch.testing.assert_close(loss, expected)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from wsss.errors import InputError
+
+Unknown = Literal["counted", "left_out"]
 
 
 def classification_loss(logits: Tensor, present: Tensor) -> Tensor:
@@ -54,14 +57,16 @@ def classification_loss(logits: Tensor, present: Tensor) -> Tensor:
 
 
 def seed_weights(
-    logits: Tensor, seeds: Tensor, *, sharpness: float = 1.0, ignore_index: int = 255
+    logits: Tensor,
+    seeds: Tensor,
+    *,
+    sharpness: float = 1.0,
+    unknown: Unknown = "counted",
+    ignore_index: int = 255,
 ) -> Tensor:
     """Weight of every seed at every pixel, judged by the network itself (Eq. 6-7).
 
     A seed that agrees with the prediction weighs exp(sharpness) times one that does not.
-    The paper leaves open what an unknown pixel does. Here it stays in the softmax as a seed that
-    does not agree, and then weighs nothing: only this makes ``sharpness=0`` equal Eq. 4, whose
-    1 / N_k counts every seed. (Not in the paper; no code of it is public.)
 
     Parameters
     ----------
@@ -72,18 +77,27 @@ def seed_weights(
         K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
     sharpness : float
         s of Eq. 6, not negative. Zero gives every seed the weight 1 / K, hence Eq. 4.
+    unknown : {"counted", "left_out"}
+        What a seed that does not know a pixel does to the others; it weighs nothing itself. Not in
+        the paper, of which no code is public. ``"counted"``: it stays in the softmax as a seed that
+        does not agree; only this makes ``sharpness=0`` equal Eq. 4, whose 1 / N_k counts every
+        seed, and the paper has unknown pixels of one seed make fewer conflicts, not heavier votes.
+        ``"left_out"``: the softmax runs over the seeds that do know the pixel, so that the weights
+        sum to one as Sec. 4.5 says of them.
     ignore_index : int
         Marks a pixel that a seed says nothing about.
 
     Returns
     -------
     (N, K, H, W) float
-        Weights in [0, 1], summing to one over K where no seed is unknown and to less elsewhere.
+        Weights in [0, 1], summing to one over K where no seed is unknown. Elsewhere to less if
+        unknown seeds are counted, to one or (where all are unknown) zero if they are left out.
 
     Raises
     ------
     InputError
-        If `sharpness` is negative or the shapes do not fit (both are quoted).
+        If `sharpness` is negative, `unknown` is neither word or the shapes do not fit (both are
+        quoted).
 
     Examples
     --------
@@ -92,19 +106,31 @@ def seed_weights(
     >>> seed_weights(logits, seeds).squeeze()
     tensor([[0.7311, 0.5000, 0.0000],
             [0.2689, 0.5000, 0.7311]])
+    >>> seed_weights(logits, seeds, unknown="left_out").squeeze()
+    tensor([[0.7311, 0.5000, 0.0000],
+            [0.2689, 0.5000, 1.0000]])
 
     References
     ----------
     Fan et al., Sec. 4.5, Eq. 6-7.
     """
-    _check(logits, seeds, sharpness)
+    _check(logits, seeds, sharpness, unknown)
+    ignored = seeds == ignore_index
     agrees = seeds == logits.argmax(1, keepdim=True)  # (N, K, H, W), Eq. 7
-    weights = torch.softmax(sharpness * agrees.to(logits.dtype), dim=1)  # Eq. 6
-    return weights.masked_fill(seeds == ignore_index, 0.0)
+    scores = sharpness * agrees.to(logits.dtype)
+    if unknown == "left_out":
+        scores = scores.masked_fill(ignored, -math.inf)
+    weights = torch.softmax(scores, dim=1)  # Eq. 6; NaN where all are left out, until the next line
+    return weights.masked_fill(ignored, 0.0)
 
 
 def weighted_selective_loss(
-    logits: Tensor, seeds: Tensor, *, sharpness: float = 1.0, ignore_index: int = 255
+    logits: Tensor,
+    seeds: Tensor,
+    *,
+    sharpness: float = 1.0,
+    unknown: Unknown = "counted",
+    ignore_index: int = 255,
 ) -> Tensor:
     """Cross-entropy against many seeds at once, each weighed by the network's own prediction.
 
@@ -112,7 +138,9 @@ def weighted_selective_loss(
     weight, so K seeds are *votes* (how many name each label), and the loss is one cross-entropy
     against these votes: with ŷ the predicted label and e = exp(sharpness),
 
-        w_c = votes_c (e if c = ŷ else 1) / (K + (e - 1) votes_ŷ),    loss = -Σ_c w_c log p_c.
+        w_c = votes_c (e if c = ŷ else 1) / (K + (e - 1) votes_ŷ),    loss = -Σ_c w_c log p_c,
+
+    where K counts the seeds that know the pixel only, if the unknown ones are left out.
 
     The printed equations lack the minus sign. The sum is divided by the number of pixels that at
     least one seed labels, as in the authors' other code, rather than by H W: with a single seed
@@ -126,8 +154,10 @@ def weighted_selective_loss(
         K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
     sharpness : float
         s of Eq. 6, not negative; the paper uses 1. Zero is the plain loss of Eq. 4.
+    unknown : {"counted", "left_out"}
+        What a seed that does not know a pixel does to the others; see `seed_weights`.
     ignore_index : int
-        Marks a pixel that a seed says nothing about; see `seed_weights` for what it does then.
+        Marks a pixel that a seed says nothing about.
 
     Returns
     -------
@@ -137,7 +167,8 @@ def weighted_selective_loss(
     Raises
     ------
     InputError
-        If `sharpness` is negative, the shapes do not fit, or a seed holds a label beyond L - 1.
+        If `sharpness` is negative, `unknown` is neither word, the shapes do not fit, or a seed
+        holds a label beyond L - 1.
 
     Examples
     --------
@@ -154,15 +185,19 @@ def weighted_selective_loss(
     ----------
     Fan et al., Sec. 4.5, Eq. 4-7.
     """
-    _check(logits, seeds, sharpness)
     total, labelled = weighted_selective_sum(
-        logits, seeds, sharpness=sharpness, ignore_index=ignore_index
+        logits, seeds, sharpness=sharpness, unknown=unknown, ignore_index=ignore_index
     )
     return total / labelled.clamp(min=1)
 
 
 def weighted_selective_sum(
-    logits: Tensor, seeds: Tensor, *, sharpness: float, ignore_index: int = 255
+    logits: Tensor,
+    seeds: Tensor,
+    *,
+    sharpness: float,
+    unknown: Unknown = "counted",
+    ignore_index: int = 255,
 ) -> tuple[Tensor, Tensor]:
     """Numerator and denominator of `weighted_selective_loss`.
 
@@ -183,15 +218,18 @@ def weighted_selective_sum(
     >>> round(total.item(), 4), labelled.item()
     (1.3863, 2)
     """
+    _check(logits, seeds, sharpness, unknown)
     votes = count_votes(seeds, logits.shape[1], ignore_index=ignore_index)  # (N, L, H, W)
+    knowing = votes.sum(1, keepdim=True)
+    voters = seeds.shape[1] if unknown == "counted" else knowing.clamp(min=1)
     predicted = logits.detach().argmax(1, keepdim=True)
     agreeing = votes.gather(1, predicted)
     # Both sides of the fraction times exp(-sharpness), which cannot overflow.
     others = torch.where(agreeing > 0, math.exp(-sharpness), 1.0)
     weights = (votes * others).scatter(1, predicted, agreeing)
-    weights /= agreeing + (seeds.shape[1] - agreeing) * others
+    weights /= agreeing + (voters - agreeing) * others
     total = -(weights * F.log_softmax(logits.float(), dim=1)).sum()
-    return total, (votes.amax(1) > 0).sum()
+    return total, (knowing > 0).sum()
 
 
 def count_votes(seeds: Tensor, num_labels: int, *, ignore_index: int = 255) -> Tensor:
@@ -238,7 +276,7 @@ def count_votes(seeds: Tensor, num_labels: int, *, ignore_index: int = 255) -> T
     return votes[:, :num_labels]
 
 
-def _check(logits: Tensor, seeds: Tensor, sharpness: float) -> None:
+def _check(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknown) -> None:
     fits = (
         logits.ndim == seeds.ndim == 4
         and len(logits) == len(seeds)
@@ -252,3 +290,7 @@ def _check(logits: Tensor, seeds: Tensor, sharpness: float) -> None:
         )
     if not 0 <= sharpness < math.inf:
         raise InputError(f"sharpness is {sharpness}; s of Eq. 6 is finite and not negative")
+    if unknown not in get_args(Unknown):
+        raise InputError(
+            f"unknown is '{unknown}'; seeds that do not know a pixel are 'counted' or 'left_out'"
+        )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
+from wsss.losses import Unknown
 from wsss.seeds import ClassConflict
 from wsss.stages import (
     AnyCams,
@@ -116,6 +117,8 @@ class Profile:
     renormalise_merged : bool
         Whether maps merged over scales are divided by their maximum once more, so that a threshold
         keeps its meaning. Not in the paper; irn's code does so with the sum of its scales.
+    unknown : {"counted", "left_out"}
+        What a seed that does not know a pixel does to the others (not in the paper).
     """
 
     name: str
@@ -140,6 +143,7 @@ class Profile:
     class_conflict: ClassConflict = "argmax"
     cam_bias: bool = False
     renormalise_merged: bool = True
+    unknown: Unknown = "counted"
 
     def casts(self, recipe: Recipe | PilotRecipe) -> bool:
         """Whether every network that a recipe needs is played by one."""
@@ -228,6 +232,7 @@ class Pipeline:
             augmentation=profile.segmenter_augmentation,
             # The pilot comes before WST in the paper: its two labels are averaged (Eq. 4).
             sharpness=0.0 if pilot or not recipe.weighted else profile.sharpness,
+            unknown=profile.unknown,
             rng_seed=rng_seed,
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from wsss.data.affine import Augmentation, sample_image, sample_labels
-from wsss.losses import classification_loss, weighted_selective_loss
+from wsss.losses import Unknown, classification_loss, weighted_selective_loss
 from wsss.models.network import Network
 from wsss.training import Loss
 
@@ -56,11 +56,13 @@ def classifier_loss(model: Network, images: Tensor, present: Tensor) -> Tensor:
     return classification_loss(logits.mean((2, 3)), present)
 
 
-def segmenter_loss(sharpness: float) -> Loss:
-    """Eq. 5 at the resolution of the features, for a fixed sharpness."""
-    return partial(_segmenter_loss, sharpness=sharpness)
+def segmenter_loss(sharpness: float, unknown: Unknown = "counted") -> Loss:
+    """Eq. 5 at the resolution of the features, for a fixed sharpness and reading of unknown."""
+    return partial(_segmenter_loss, sharpness=sharpness, unknown=unknown)
 
 
-def _segmenter_loss(model: Network, images: Tensor, seeds: Tensor, *, sharpness: float) -> Tensor:
+def _segmenter_loss(
+    model: Network, images: Tensor, seeds: Tensor, *, sharpness: float, unknown: Unknown
+) -> Tensor:
     logits = model(model.normalisation(images.permute(0, 3, 1, 2)))
-    return weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    return weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)

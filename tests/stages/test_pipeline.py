@@ -350,6 +350,21 @@ def test_random_seeds_give_other_weights_and_sharpness_does_too(
     assert not any(equal(first, other) for other in others)
 
 
+def test_choices_of_the_loss_reach_the_training(
+    store: Store, train: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reached(Exception):
+        pass
+
+    def loss(*choices: Any) -> None:
+        raise Reached(*choices)
+
+    monkeypatch.setattr(wsss.stages.segmenter, "segmenter_loss", loss)
+    with pytest.raises(Reached) as reached:
+        store.ensure(segmenter(noisy(train), noisy(train, 1), sharpness=3.0, unknown="left_out"))
+    assert reached.value.args == (3.0, "left_out")
+
+
 # --- interruptions and bad input -----------------------------------------------------------
 
 
@@ -359,13 +374,13 @@ def test_a_training_that_is_interrupted_goes_on(
     stage = segmenter(TrueLabels(images=train))
     steps = 0
 
-    def interrupted(sharpness: float) -> Callable[..., torch.Tensor]:
+    def interrupted(*choices: Any) -> Callable[..., torch.Tensor]:
         def loss(model: Network, *batch: torch.Tensor) -> torch.Tensor:
             nonlocal steps
             steps += 1
             if steps == 2:  # one step makes an epoch
                 raise KeyboardInterrupt
-            return segmenter_loss(sharpness)(model, *batch)
+            return segmenter_loss(*choices)(model, *batch)
 
         return loss
 

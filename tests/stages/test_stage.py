@@ -293,6 +293,13 @@ def test_one_label_map_has_sharpness_zero(labels: tuple[Stage, ...]) -> None:
     assert len({each.identity for each in every}) == 1
 
 
+def test_one_label_map_has_one_reading_of_unknown_pixels() -> None:
+    assert segmenter(T, unknown="left_out") == segmenter(T)
+    assert segmenter(T, C, unknown="left_out").identity != segmenter(T, C).identity
+    with pytest.raises(ValidationError, match="unknown"):
+        segmenter(T, C, unknown="ignored")
+
+
 def test_with_several_the_sharpness_counts() -> None:
     every = [segmenter(T, C, sharpness=s) for s in (0.0, 1.0, 5.0)]
     assert [each.sharpness for each in every] == [0, 1, 5]

@@ -98,7 +98,7 @@ def test_a_network_that_knows_the_truth_trusts_right_labels(
 
     monkeypatch.setattr(wsss.stages.trace, "_logits", perfect)
     found = wsss.stages.trace._look(
-        trace.segmenter.load(store), loaded.images, seeds, loaded.masks, 1.0, shown=1
+        trace.segmenter.load(store), loaded.images, seeds, loaded.masks, trace.segmenter, shown=1
     )
     assert found["accuracy"] == 1
     assert found["wrong"] == pytest.approx(1 / (1 + np.e))

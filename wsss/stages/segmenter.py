@@ -14,6 +14,7 @@ from wsss.data.affine import Augmentation
 from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
 from wsss.evaluation import predict, score
+from wsss.losses import Unknown
 from wsss.metrics import iou
 from wsss.models.network import Network
 from wsss.stages.classifier import NetworkSpec, train_network
@@ -31,7 +32,8 @@ class Segmenter(Stage):
     """A segmenter trained on all its label maps at once (Eq. 5-7).
 
     Two segmenters that must come out the same are the same value: the labels are a sorted set,
-    and with one label map the sharpness, which then changes nothing, is 0.
+    and with one label map sharpness and reading of unknown pixels, which then change nothing, are
+    0 and "counted".
     """
 
     resumes_from = ("checkpoint.pt",)
@@ -43,6 +45,7 @@ class Segmenter(Stage):
     schedule: Schedule
     augmentation: Augmentation
     sharpness: float = Field(1.0, ge=0, validate_default=True)
+    unknown: Unknown = "counted"
     rng_seed: int
 
     @field_validator("labels")
@@ -58,6 +61,11 @@ class Segmenter(Stage):
     @classmethod
     def _one_source_needs_no_sharpness(cls, sharpness: float, others: ValidationInfo) -> float:
         return 0.0 if len(others.data.get("labels", ())) == 1 else sharpness
+
+    @field_validator("unknown")
+    @classmethod
+    def _one_source_needs_no_reading(cls, unknown: Unknown, others: ValidationInfo) -> Unknown:
+        return "counted" if len(others.data.get("labels", ())) == 1 else unknown
 
     @property
     def images(self) -> Images:
@@ -83,7 +91,7 @@ class Segmenter(Stage):
         train_network(
             folder,
             model,
-            segmenter_loss(self.sharpness),
+            segmenter_loss(self.sharpness, self.unknown),
             sample,
             len(data.ids),
             self.schedule,

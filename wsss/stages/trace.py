@@ -62,7 +62,7 @@ class WeightTrace(Stage):
         seeds = [source.label_maps(store) for source in segmenter.labels]
 
         def look(epoch: int, model: Network) -> None:
-            found = _look(model, data.images, seeds, masks, segmenter.sharpness, self.shown)
+            found = _look(model, data.images, seeds, masks, segmenter, self.shown)
             # After a kill, an epoch's file is whole or absent.
             path = folder / f"epoch_{epoch:04d}.npz"
             with replacing(path) as aside, aside.open("wb") as file:
@@ -129,7 +129,7 @@ def _look(
     images: PackedArrays,
     seeds: Sequence[PackedArrays],
     masks: PackedArrays,
-    sharpness: float,
+    segmenter: Segmenter,
     shown: int,
 ) -> dict[str, Any]:
     """Weights and predictions over all images, summarised; those of the first ones as they are."""
@@ -142,7 +142,9 @@ def _look(
         votes = torch.from_numpy(
             np.stack([[at_features(maps[i], stride) for maps in seeds] for i in indices])
         )
-        weights = seed_weights(logits, votes, sharpness=sharpness)
+        weights = seed_weights(
+            logits, votes, sharpness=segmenter.sharpness, unknown=segmenter.unknown
+        )
         predicted = logits.argmax(1)
         counted = truth != UNKNOWN
         hits += int((predicted == truth)[counted].sum())
