@@ -32,8 +32,8 @@ test-all: .venv/.stamp ## the same with the slow tests
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m ''
 	@$(NBVAL)
 
-bench: .venv/.stamp ## compare this code with the usual way, as ratios
-	@shopt -s nullglob; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script"; done
+bench: .venv/.stamp ## compare this code with the usual way; writes benchmarks/results
+	@for script in $(filter-out %/ratio.py,$(wildcard benchmarks/*.py)); do $(PY) "$$script"; done
 
 lint: .venv/.stamp ## style, types and layers; changes nothing
 	@$(PY) -m ruff check

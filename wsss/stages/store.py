@@ -129,7 +129,8 @@ def commit() -> str:
     try:
         _git("ls-files", "--error-unmatch", __file__, where=here)  # in a checkout of ours?
         head = _git("rev-parse", "--short=12", "HEAD", where=here)
-        changed = _git("status", "--porcelain", "--untracked-files=no", where=here)
+        sources = [":/", *(f":(top,exclude){made}" for made in ("results", "benchmarks/results"))]
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *sources, where=here)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if changed else "")
