@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from wsss.errors import InputError
-from wsss.models import imagenet, resnet38, resnet101, squeezenet, vgg
+from wsss.models import efficientnet, imagenet, resnet38, resnet101, squeezenet, vgg
 from wsss.models.network import Head, Network, Normalisation, load_trunk, parameter_groups
 
 __all__ = ["BUILDERS", "Head", "Network", "Normalisation", "get_model", "parameter_groups"]
@@ -21,6 +21,7 @@ BUILDERS: dict[str, Callable[..., Network]] = {
     "resnet101": partial(resnet101.build, resnet101.RESNET101),
     "resnet101_scenes": partial(resnet101.build, resnet101.RESNET101_SCENES),
     "squeezenet1_1": squeezenet.build,
+    "efficientnet_lite0": efficientnet.build,
 }
 """Each takes ``head``, ``num_classes`` and ``width`` and returns a `Network`."""
 
@@ -29,6 +30,7 @@ IMAGENET_LOADERS: dict[str, Callable[[Network], None]] = {
     "resnet38": imagenet.load_resnet38,
     "resnet101": imagenet.load_resnet101,
     "squeezenet1_1": squeezenet.load_imagenet,
+    "efficientnet_lite0": imagenet.load_efficientnet_lite0,
 }
 """Each fills a network's trunk with ImageNet weights, downloaded or from an installed package."""
 
@@ -82,7 +84,7 @@ def get_model(
     >>> get_model("vgg19", head="cam", num_classes=20)
     Traceback (most recent call last):
     ...
-    wsss.errors.InputError: unknown network 'vgg19'; choose one of resnet101, ...
+    wsss.errors.InputError: unknown network 'vgg19'; choose one of efficientnet_lite0, ...
     """
     if name not in BUILDERS:
         raise InputError(f"unknown network {name!r}; choose one of {', '.join(sorted(BUILDERS))}")

@@ -1,4 +1,4 @@
-"""ImageNet weights for the paper's networks, from files that others published (Sec. 5.2).
+"""ImageNet weights under the names of our networks, from published files (Sec. 5.2).
 
 Every tensor of a file is either used, or one of those that are left out by name (the 1000-way
 classifier and BatchNorm's counters), or an error; so is every tensor of the trunk that the file
@@ -21,8 +21,18 @@ from wsss.models.network import Network, read_state_dict
 from wsss.models.resnet38 import ResidualBlock
 from wsss.models.vgg import VGG16
 from wsss.mxnet_params import read_params
+from wsss.weights import locate
 
 COUNTER = ".num_batches_tracked"
+
+EFFICIENTNET_LAYERS = {
+    "stem": ("_conv_stem", "_bn0"),
+    "expand": ("_expand_conv", "_bn0"),
+    "depthwise": ("_depthwise_conv", "_bn1"),
+    "project": ("_project_conv", "_bn2"),
+    "top": ("_conv_head", "_bn1"),
+}
+"""Convolution and BatchNorm of each of our layers, as the package's file names them."""
 
 Values = TypeVar("Values")
 
@@ -119,6 +129,50 @@ def load_resnet38(network: Network, path: str | Path | None = None) -> None:
         path,
     )
     _fill(network, {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}, path)
+
+
+def load_efficientnet_lite0(network: Network, path: str | Path | None = None) -> None:
+    """Fill an EfficientNet-Lite0's trunk from the weights that `wsss.weights` knows.
+
+    Parameters
+    ----------
+    network
+        Of `wsss.models.efficientnet.build`, with either head, at any output stride.
+    path
+        A state_dict under the names of the package; by default the installed one.
+
+    Raises
+    ------
+    InputError
+        If the package is not installed, or its file differs, or any name or shape does not fit.
+    """
+    path = locate("efficientnet_lite0") if path is None else Path(path)
+    unused = {"_fc", *(() if hasattr(network.trunk, "top") else EFFICIENTNET_LAYERS["top"])}
+    names = {
+        f"{efficientnet_module(module)}.{part}": name
+        for name in _wanted(network)
+        for module, _, part in [name.rpartition(".")]
+    }
+    state = _rename(
+        read_state_dict(path),
+        names,
+        lambda name: name.endswith(COUNTER) or name.rpartition(".")[0] in unused,
+        path,
+    )
+    _fill(network, state, path)
+
+
+def efficientnet_module(ours: str) -> str:
+    """Return the name that a module of EfficientNet-Lite0's trunk has in the package's file.
+
+    Examples
+    --------
+    >>> efficientnet_module("stem.1"), efficientnet_module("block3.depthwise.0")
+    ('_bn0', '_blocks.3._depthwise_conv')
+    """
+    *block, layer, place = ours.split(".")
+    theirs = EFFICIENTNET_LAYERS[layer][int(place)]
+    return f"_blocks.{block[0].removeprefix('block')}.{theirs}" if block else theirs
 
 
 def resnet38_names(trunk: nn.Module) -> dict[str, str]:
