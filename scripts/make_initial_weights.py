@@ -45,11 +45,10 @@ def objects(split: int, count: int) -> tuple[list[np.ndarray], np.ndarray]:
     return [image for image, _ in drawn], np.array([label for _, label in drawn])
 
 
-def softmax_loss(model: Network, images: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the pooled class maps: exactly one class an image."""
-    return F.cross_entropy(
-        model(model.normalisation(images.permute(0, 3, 1, 2))).mean((2, 3)), labels
-    )
+def softmax_loss(model: Network, images: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+    """Sum the cross-entropy of the pooled class maps: exactly one class an image."""
+    logits = model(model.normalisation(images.permute(0, 3, 1, 2))).mean((2, 3))
+    return F.cross_entropy(logits, labels, reduction="sum"), len(images)
 
 
 @torch.inference_mode()

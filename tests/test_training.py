@@ -18,7 +18,7 @@ from wsss.errors import InputError
 from wsss.losses import Unknown, classification_loss, weighted_selective_loss
 from wsss.models.network import SCENES, Network
 from wsss.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
-from wsss.training import Schedule, fit, isolated_randomness
+from wsss.training import Loss, Schedule, fit, isolated_randomness
 
 COUNT, SIDE = 10, 17
 SCHEDULE = Schedule(epochs=4, batch_size=4, lr=0.05, head_multiplier=10, weight_decay=0)
@@ -65,7 +65,7 @@ def train(
     schedule: Schedule = SCHEDULE,
     *,
     rng_seed: int = 0,
-    loss: Callable[..., Tensor] | None = None,
+    loss: Loss | None = None,
     checkpoint: Path | None = None,
     after_epoch: Callable[[int, Network], None] | None = None,
 ) -> tuple[Network, list[float]]:
@@ -80,7 +80,7 @@ def train(
         checkpoint=checkpoint,
         after_epoch=after_epoch,
     )
-    return model, history
+    return model, history.loss
 
 
 def same(first: Network, second: Network) -> bool:
@@ -127,7 +127,8 @@ def test_the_loss_of_a_classifier_falls() -> None:
         fill=(127.5, 127.5, 127.5),
     )
     schedule = replace(SCHEDULE, epochs=6)
-    history = fit(tiny_network(dropout=0), classifier_loss, sample, COUNT, schedule, rng_seed=0)
+    model = tiny_network(dropout=0)
+    history = fit(model, classifier_loss, sample, COUNT, schedule, rng_seed=0).loss
     assert history[0] == pytest.approx(2 * np.log(2), rel=0.4)
     assert history[-1] < 0.5 * history[0]
 
@@ -185,12 +186,12 @@ def test_bfloat16_stays_in_the_network() -> None:
     """Its convolutions run in bfloat16; logits, loss, weights and their gradients do not."""
     inside, outside = set(), set()
 
-    def loss(model: Network, *batch: Tensor) -> Tensor:
+    def loss(model: Network, *batch: Tensor) -> tuple[Tensor, int]:
         images, seeds = batch
         logits = model(model.normalisation(images.permute(0, 3, 1, 2)))
         value = weighted_selective_loss(logits, seeds)
         outside.update((logits.dtype, value.dtype))
-        return value
+        return value, 1
 
     model = tiny_network()
     model.trunk[0].register_forward_hook(lambda module, given, out: inside.add(out.dtype))
@@ -210,10 +211,10 @@ def test_bfloat16_learns_nearly_the_same(uninterrupted: tuple[Network, list[floa
 # --- it resumes ----------------------------------------------------------------------------
 
 
-def raise_at_step(step: int) -> Callable[..., Tensor]:
+def raise_at_step(step: int) -> Loss:
     done = 0
 
-    def loss(model: Network, *batch: Tensor) -> Tensor:
+    def loss(model: Network, *batch: Tensor) -> tuple[Tensor, Tensor | int]:
         nonlocal done
         done += 1
         if done == step:
@@ -295,8 +296,8 @@ def test_every_step_uses_its_rate_and_the_head_learns_faster(decay_every) -> Non
         decay_every=decay_every,
     )  # fmt: skip
 
-    def total(model: Network, *batch: Tensor) -> Tensor:
-        return sum((p.sum() for p in model.parameters()), torch.zeros(()))
+    def total(model: Network, *batch: Tensor) -> tuple[Tensor, int]:
+        return sum((p.sum() for p in model.parameters()), torch.zeros(())), 1
 
     model, before = tiny_network(), tiny_network().state_dict()
     fit(model, total, SAMPLE, COUNT, schedule, rng_seed=0)
@@ -324,8 +325,8 @@ def test_gradients_are_clipped() -> None:
         clip_norm=0.5,
     )  # fmt: skip
 
-    def steep(model: Network, *batch: Tensor) -> Tensor:
-        return 1000 * sum((p.sum() for p in model.parameters()), torch.zeros(()))
+    def steep(model: Network, *batch: Tensor) -> tuple[Tensor, int]:
+        return 1000 * sum((p.sum() for p in model.parameters()), torch.zeros(())), 1
 
     model, before = tiny_network(), tiny_network()
     fit(model, steep, SAMPLE, COUNT, schedule, rng_seed=0)
@@ -372,12 +373,15 @@ def test_losses_see_normalised_images_and_the_labels() -> None:
     logits = model((images.permute(0, 3, 1, 2).float() / 255 - 0.5) * 4)
     present = torch.tensor([[True, False], [False, True]])
     expected = classification_loss(logits.mean((2, 3)), present)
-    torch.testing.assert_close(classifier_loss(model, images, present), expected)
+    total, count = classifier_loss(model, images, present)
+    assert count == 2
+    torch.testing.assert_close(total / count, expected)
 
     seeds = torch.from_numpy(np.stack(LABELS[:4])[:, ::2, ::2]).reshape(2, 2, 9, 9)
     seeds[:, 0, :3] = 255
     for sharpness in (0.0, 1.0, 5.0):
         for unknown in get_args(Unknown):
             expected = weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
-            loss = segmenter_loss(sharpness, unknown)(model, images, seeds)
-            torch.testing.assert_close(loss, expected)
+            total, labelled = segmenter_loss(sharpness, unknown)(model, images, seeds)
+            assert labelled == (seeds != 255).any(1).sum()
+            torch.testing.assert_close(total / labelled, expected)

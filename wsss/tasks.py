@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from wsss.data.affine import Augmentation, sample_image, sample_labels
-from wsss.losses import Unknown, classification_loss, weighted_selective_loss
+from wsss.losses import Unknown, classification_loss, weighted_selective_sum
 from wsss.models.network import Network
 from wsss.training import Loss
 
@@ -50,19 +50,23 @@ def segmenter_sample(
     return sample_image(image, affine, augmentation.crop, fill), labels
 
 
-def classifier_loss(model: Network, images: Tensor, present: Tensor) -> Tensor:
-    """Eq. 1 on the class maps' spatial mean."""
+def classifier_loss(model: Network, images: Tensor, present: Tensor) -> tuple[Tensor, int]:
+    """Eq. 1 on the class maps' spatial mean, summed over the images, and how many these are."""
     logits = model(model.normalisation(images.permute(0, 3, 1, 2)))
-    return classification_loss(logits.mean((2, 3)), present)
+    count = len(images)
+    return classification_loss(logits.mean((2, 3)), present) * count, count
 
 
 def segmenter_loss(sharpness: float, unknown: Unknown = "counted") -> Loss:
-    """Eq. 5 at the resolution of the features, for a fixed sharpness and reading of unknown."""
+    """Eq. 5 at the resolution of the features, for a fixed sharpness and reading of unknown.
+
+    The loss is summed; with it comes the number of labelled pixels.
+    """
     return partial(_segmenter_loss, sharpness=sharpness, unknown=unknown)
 
 
 def _segmenter_loss(
     model: Network, images: Tensor, seeds: Tensor, *, sharpness: float, unknown: Unknown
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     logits = model(model.normalisation(images.permute(0, 3, 1, 2)))
-    return weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
+    return weighted_selective_sum(logits, seeds, sharpness=sharpness, unknown=unknown)

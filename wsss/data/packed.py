@@ -41,6 +41,7 @@ class PackedArrays(Sequence[np.ndarray]):
         index = _index(path)
         if not path.is_file() or not index.is_file():
             raise InputError(f"{path}: no packed arrays here (the file or its .json is missing)")
+        self._path = path
         described = json.loads(index.read_text())
         self._dtype = np.dtype(described["dtype"])
         self._shapes = [tuple(shape) for shape in described["shapes"]]
@@ -56,6 +57,10 @@ class PackedArrays(Sequence[np.ndarray]):
         self._values = (
             np.memmap(path, self._dtype, mode="r") if expected else np.empty(0, self._dtype)
         )
+
+    def __reduce__(self) -> tuple[type[PackedArrays], tuple[Path]]:
+        """Travel to another process as a path: it maps the same file."""
+        return PackedArrays, (self._path,)
 
     def __len__(self) -> int:
         return len(self._shapes)

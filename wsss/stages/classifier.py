@@ -15,7 +15,16 @@ from wsss.models.network import Head, Network
 from wsss.stages.images import Images
 from wsss.stages.stage import Spec, Stage
 from wsss.tasks import classifier_loss, classifier_sample
-from wsss.training import AfterEpoch, Loss, Sample, Schedule, fit, isolated_randomness
+from wsss.training import (
+    AfterEpoch,
+    History,
+    Loss,
+    Sample,
+    Schedule,
+    fit,
+    isolated_randomness,
+    on_accelerator,
+)
 from wsss.weights import WEIGHT_FILES, initial_sha256, initial_weights
 
 if TYPE_CHECKING:
@@ -72,7 +81,9 @@ def train_network(
     rng_seed: int,
     title: str,
     after_epoch: AfterEpoch | None = None,
-) -> None:
+    micro_batch: int | None = None,
+    max_steps: int | None = None,
+) -> History:
     """Train in a stage's folder: checkpoint while training, weights and history at the end."""
     checkpoint = folder / "checkpoint.pt"
     history = fit(
@@ -85,10 +96,13 @@ def train_network(
         checkpoint=checkpoint,
         after_epoch=after_epoch,
         title=title,
+        micro_batch=micro_batch,
+        max_steps=max_steps,
     )
     torch.save(model.state_dict(), folder / "model.pt")
-    record = {"loss": history, "initialisation": model.initialisation}
+    record = {"loss": history.loss, "initialisation": model.initialisation}
     (folder / "history.json").write_text(json.dumps(record, indent=2) + "\n")
+    return history
 
 
 class Classifier(Stage):
@@ -104,8 +118,19 @@ class Classifier(Stage):
     augmentation: Augmentation
     rng_seed: int
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Store) -> float:
         """Train it."""
+        return self.train(folder, store).seconds_before
+
+    def train(
+        self,
+        folder: Path,
+        store: Store,
+        *,
+        micro_batch: int | None = None,
+        max_steps: int | None = None,
+    ) -> History:
+        """Train it in a folder; see `wsss.training.fit` for what does not change the result."""
         data = self.images.load(store)
         model = self.network.build("cam", len(data.classes), self.rng_seed)
         sample = partial(
@@ -115,7 +140,7 @@ class Classifier(Stage):
             augmentation=self.augmentation,
             fill=model.normalisation.mean,
         )
-        train_network(
+        return train_network(
             folder,
             model,
             classifier_loss,
@@ -124,6 +149,8 @@ class Classifier(Stage):
             self.schedule,
             rng_seed=self.rng_seed,
             title=f"classifier {self.network.name} [{self.rng_seed}]",
+            micro_batch=micro_batch,
+            max_steps=max_steps,
         )
 
     def load(self, store: Store) -> Network:
@@ -131,4 +158,4 @@ class Classifier(Stage):
         model = self.network.build("cam", len(self.images.load(store).classes), self.rng_seed)
         state = torch.load(store.folder(self) / "model.pt", weights_only=True)
         model.load_state_dict(state)
-        return model.eval()
+        return on_accelerator(model.eval())

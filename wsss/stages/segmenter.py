@@ -22,7 +22,7 @@ from wsss.stages.images import Images, LoadedImages
 from wsss.stages.seeds import Labels
 from wsss.stages.stage import Stage
 from wsss.tasks import segmenter_loss, segmenter_sample
-from wsss.training import AfterEpoch, Schedule
+from wsss.training import AfterEpoch, History, Schedule, on_accelerator
 
 if TYPE_CHECKING:
     from wsss.stages.store import Store
@@ -72,12 +72,20 @@ class Segmenter(Stage):
         """The split it is trained on."""
         return self.labels[0].images
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Store) -> float:
         """Train it."""
-        self.train(folder, store)
+        return self.train(folder, store).seconds_before
 
-    def train(self, folder: Path, store: Store, *, after_epoch: AfterEpoch | None = None) -> None:
-        """Train it in a folder, calling `after_epoch` with the number of epochs done."""
+    def train(
+        self,
+        folder: Path,
+        store: Store,
+        *,
+        after_epoch: AfterEpoch | None = None,
+        micro_batch: int | None = None,
+        max_steps: int | None = None,
+    ) -> History:
+        """Train it in a folder; see `wsss.training.fit` for what does not change the result."""
         data = self.images.load(store)
         model = self.network.build("largefov", len(data.classes) + 1, self.rng_seed)
         sample = partial(
@@ -88,7 +96,7 @@ class Segmenter(Stage):
             fill=model.normalisation.mean,
             output_stride=model.output_stride,
         )
-        train_network(
+        return train_network(
             folder,
             model,
             segmenter_loss(self.sharpness, self.unknown),
@@ -98,6 +106,8 @@ class Segmenter(Stage):
             rng_seed=self.rng_seed,
             title=f"segmenter {self.network.name}, {len(self.labels)} seeds [{self.rng_seed}]",
             after_epoch=after_epoch,
+            micro_batch=micro_batch,
+            max_steps=max_steps,
         )
 
     def load(self, store: Store) -> Network:
@@ -106,7 +116,7 @@ class Segmenter(Stage):
         model = self.network.build("largefov", num_labels, self.rng_seed)
         state = torch.load(store.folder(self) / "model.pt", weights_only=True)
         model.load_state_dict(state)
-        return model.eval()
+        return on_accelerator(model.eval())
 
 
 class SegmenterScore(Stage):

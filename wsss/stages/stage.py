@@ -56,8 +56,11 @@ class Stage(Spec):
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**fields | dict(update or {}))
 
-    def compute(self, folder: Path, store: Store) -> None:
-        """Write the result into `folder`; what the parents wrote is in ``store.folder(parent)``."""
+    def compute(self, folder: Path, store: Store) -> float | None:
+        """Write the result into `folder`; what the parents wrote is in ``store.folder(parent)``.
+
+        Where it goes on from what a killed computation left, it returns the seconds that took.
+        """
         raise TypeError(f"{type(self).__name__} does not say how it is computed")
 
 

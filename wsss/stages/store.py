@@ -77,8 +77,8 @@ class Store:
             _keep_only(part, stage.resumes_from)
             (part / "spec.json").write_text(stage.model_dump_json(indent=2) + "\n")
             started, clock = datetime.now(UTC), time.perf_counter()
-            stage.compute(part, self)
-            _write_provenance(part, stage, started, time.perf_counter() - clock)
+            before = stage.compute(part, self) or 0.0
+            _write_provenance(part, stage, started, before + time.perf_counter() - clock)
             part.replace(folder)
             # Until here a kill would have found the training at its last epoch.
             (folder / "checkpoint.pt").unlink(missing_ok=True)

@@ -50,7 +50,7 @@ class WeightTrace(Stage):
     segmenter: Segmenter
     shown: int = 3
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Store) -> float:
         """Train, and write one file an epoch."""
         segmenter, data = self.segmenter, self.segmenter.images.load(store)
         masks = data.masks
@@ -68,7 +68,7 @@ class WeightTrace(Stage):
             with replacing(path) as aside, aside.open("wb") as file:
                 np.savez_compressed(file, **found)
 
-        segmenter.train(folder, store, after_epoch=look)
+        return segmenter.train(folder, store, after_epoch=look).seconds_before
 
 
 def read_trace(store: Store, stage: WeightTrace) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""Start a training: in this process, or in several that work as one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from wsss.errors import InputError
+from wsss.models.network import Network
+from wsss.training.loop import AfterEpoch, History, Loss, Sample, Work, train
+from wsss.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def fit(
+    model: Network,
+    loss: Loss,
+    sample: Sample,
+    count: int,
+    schedule: Schedule,
+    *,
+    rng_seed: int,
+    checkpoint: Path | None = None,
+    after_epoch: AfterEpoch | None = None,
+    title: str = "training",
+    micro_batch: int | None = None,
+    processes: int | None = None,
+    max_steps: int | None = None,
+) -> History:
+    """Train a network in place.
+
+    Everything random in an epoch follows from (`rng_seed`, epoch) and, for a sample, its index: a
+    training that is killed and started again ends with the same weights as one that is not, on
+    one thread of a CPU.
+
+    Parameters
+    ----------
+    model : Network
+        Trained in place.
+    loss : callable
+        ``loss(model, *batch) -> (total, counted)``: a sum and how many terms it has (images,
+        labelled pixels). What is minimised is their quotient over the whole global batch.
+    sample : callable
+        ``sample(index, rng) -> arrays``: one augmented training sample; batches stack them.
+    count : int
+        Number of samples.
+    schedule : Schedule
+        How to train.
+    rng_seed : int
+        Random seed.
+    checkpoint : Path, optional
+        Written after every epoch; if it is there, training goes on from it.
+    after_epoch : callable, optional
+        ``after_epoch(epoch, model)`` is called with the number of epochs done, in one process.
+    title : str
+        Shown at the progress bar.
+    micro_batch : int, optional
+        Most samples that a process puts through the network at once, to save memory; by default
+        the environment's WSSS_MICRO_BATCH, else all.
+    processes : int, optional
+        How many processes of this machine share each batch, each with an accelerator of its own
+        where there are; by default the environment's WSSS_PROCESSES, else 1. With several,
+        everything given here must be picklable.
+    max_steps : int, optional
+        Stop after so many steps; an epoch cut short is not kept in the checkpoint.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    InputError
+        If there are fewer samples than a batch holds or fewer in a batch than processes, if a
+        network that needs whole batches shall see parts of them, or if a number is not positive.
+    """
+    from lightning_fabric import Fabric  # its import takes seconds that reading results never needs
+
+    batch_size = schedule.batch_size
+    micro_batch = min(batch_size, _positive(micro_batch, "WSSS_MICRO_BATCH") or batch_size)
+    processes = _positive(processes, "WSSS_PROCESSES") or 1
+    if count < batch_size:
+        raise InputError(f"{title}: {count} samples do not fill a batch of {batch_size}")
+    if processes > batch_size:
+        raise InputError(f"{title}: {processes} processes cannot share a batch of {batch_size}")
+    if processes > 1 or micro_batch < batch_size:
+        _refuse_batch_statistics(model, title)
+    work = Work(
+        loss=loss,
+        sample=sample,
+        count=count,
+        schedule=schedule,
+        rng_seed=rng_seed,
+        checkpoint=checkpoint,
+        after_epoch=after_epoch,
+        title=title,
+        micro_batch=micro_batch,
+        max_steps=max_steps,
+    )
+    fabric = Fabric(
+        accelerator="auto",
+        devices=processes,
+        strategy="auto" if processes == 1 else "ddp_spawn",
+        precision=schedule.precision,
+    )
+    start = train if processes == 1 else _train_together
+    history = start(fabric, model, work)
+    model.to("cpu").eval()
+    return history
+
+
+def on_accelerator(model: Network) -> Network:
+    """Put a network where trainings run: on an accelerator if there is one.
+
+    Examples
+    --------
+    >>> from wsss.models import get_model
+    >>> network = on_accelerator(get_model("vgg16_scenes", head="cam", num_classes=5))
+    >>> network.classifier.weight.device.type in {"cpu", "cuda", "mps"}
+    True
+    """
+    from lightning_fabric import Fabric
+
+    return model.to(Fabric(accelerator="auto", devices=1).device)
+
+
+def _train_together(fabric: Fabric, model: Network, work: Work) -> History:
+    """Start several processes that train as one, and take the weights over."""
+    if multiprocessing.current_process().daemon:
+        raise InputError(
+            "WSSS_PROCESSES: a worker of Dask cannot start processes; use --workers 1, "
+            "or let every worker train a network of its own"
+        )
+    given = "MASTER_PORT" in os.environ
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder) / "model.pt"
+            history = fabric.launch(_train_as_one, model, work, weights, torch.get_num_threads())
+            model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    finally:
+        if not given:  # Fabric leaves there a port that need not be free for the next training
+            os.environ.pop("MASTER_PORT", None)
+    return history
+
+
+def _train_as_one(
+    fabric: Fabric, model: Network, work: Work, weights: Path, threads: int
+) -> History:
+    torch.set_num_threads(threads)
+    history = train(fabric, model, work)
+    if fabric.is_global_zero:
+        torch.save(model.state_dict(), weights)
+    return history
+
+
+def _positive(number: int | None, variable: str) -> int | None:
+    """Check an optional number; where it is not given, an environment variable may give it."""
+    given = os.environ.get(variable) if number is None else str(number)
+    if given and not (given.isdecimal() and int(given)):
+        raise InputError(f"{variable}: '{given}' is not a whole number from 1 on")
+    return int(given) if given else None
+
+
+def _refuse_batch_statistics(model: Network, title: str) -> None:
+    """Refuse what would train another network than the whole batch trains."""
+    model.train()
+    if any(isinstance(module, _BatchNorm) and module.training for module in model.modules()):
+        raise InputError(
+            f"{title}: this network's BatchNorm uses the statistics of the whole batch: train it "
+            "in one process, without micro-batches (WSSS_PROCESSES, WSSS_MICRO_BATCH)"
+        )

@@ -1,0 +1,180 @@
+"""The one visible training loop (Sec. 5.2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, default_collate
+from tqdm import tqdm
+
+from wsss.models.network import Network
+from wsss.training.randomness import isolated_randomness, mix
+from wsss.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Sample = Callable[[int, np.random.Generator], tuple[np.ndarray, ...]]
+Loss = Callable[..., tuple[Tensor, Tensor | int]]
+AfterEpoch = Callable[[int, Network], None]
+
+
+class History(NamedTuple):
+    """What a training did.
+
+    Attributes
+    ----------
+    loss : list of float
+        Mean loss of every epoch, of what a killed process did as well.
+    steps : int
+        Steps of the optimiser that this call made.
+    seconds : float
+        What they took, samples included.
+    seconds_before : float
+        What the epochs took that were there already.
+    """
+
+    loss: list[float]
+    steps: int
+    seconds: float
+    seconds_before: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What `fit` was asked for, as every process needs it."""
+
+    loss: Loss
+    sample: Sample
+    count: int
+    schedule: Schedule
+    rng_seed: int
+    checkpoint: Path | None
+    after_epoch: AfterEpoch | None
+    title: str
+    micro_batch: int
+    max_steps: int | None
+
+
+def train(fabric: Fabric, model: Network, work: Work) -> History:
+    """Train in this process, which may be one of several."""
+    schedule = work.schedule
+    bare, optimizer = model, schedule.make_optimizer(model)
+    model, optimizer = fabric.setup(model, optimizer)  # pyright: ignore[reportAssignmentType]
+    base_rates = [group["lr"] for group in optimizer.param_groups]
+    history, seconds_before = _resume(work.checkpoint, bare, optimizer)
+
+    steps = work.count // schedule.batch_size  # of one epoch
+    first, last = len(history) * steps, schedule.epochs_of(steps) * steps
+    if work.max_steps is not None:
+        last = min(last, first + work.max_steps)
+    started = time.perf_counter()
+    others = {} if fabric.is_global_zero else {"disable": True}  # one bar for all processes
+    progress = tqdm(total=last, initial=first, desc=work.title, **others)
+    with progress, isolated_randomness(work.rng_seed):
+        for epoch in range(len(history), -(-last // steps)):
+            torch.manual_seed(mix(work.rng_seed, epoch, fabric.global_rank))
+            model.train()
+            losses = []
+            for parts in _batches(fabric, work, epoch, steps=min(steps, last - epoch * steps)):
+                factor = schedule.factor(epoch * steps + len(losses), steps)
+                for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
+                    group["lr"] = rate * factor
+                optimizer.zero_grad()
+                losses.append(_backward(fabric, model, work.loss, parts))
+                if schedule.clip_norm:
+                    fabric.clip_gradients(model, optimizer, max_norm=schedule.clip_norm)
+                optimizer.step()
+                progress.update()
+            history.append(torch.stack(losses).mean().item())
+            progress.set_postfix(loss=f"{history[-1]:.3f}")
+            if len(losses) < steps or not fabric.is_global_zero:
+                continue
+            if work.after_epoch:
+                work.after_epoch(epoch + 1, bare)
+            if work.checkpoint:
+                seconds = seconds_before + time.perf_counter() - started
+                _save(work.checkpoint, bare, optimizer, history, seconds)
+    return History(history, last - first, time.perf_counter() - started, seconds_before)
+
+
+def _backward(fabric: Fabric, model: Network, loss: Loss, parts: list[Any]) -> Tensor:
+    """Leave the gradient of the mean loss over the whole global batch; return that mean, ().
+
+    Labelled pixels are unevenly spread over the parts and processes, so a mean of their means would
+    be another loss. Gradients of sums are summed, and divided once.
+    """
+    sums = torch.zeros(2, device=fabric.device)
+    for left, part in zip(reversed(range(len(parts))), parts, strict=True):
+        with fabric.no_backward_sync(model, enabled=left > 0):  # pyright: ignore[reportArgumentType]
+            total, counted = loss(model, *fabric.to_device(part))
+            fabric.backward(total)
+        sums[0] += total.detach()
+        sums[1] += counted
+    total, counted = fabric.all_reduce(sums, reduce_op="sum")
+    counted = counted.clamp(min=1)
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad *= fabric.world_size / counted  # DDP took the mean over the processes
+    return total / counted
+
+
+def _batches(fabric: Fabric, work: Work, epoch: int, *, steps: int) -> Iterator[list[Any]]:
+    """Yield this process's share of every global batch, cut into micro-batches."""
+    rank, world = fabric.global_rank, fabric.world_size
+    order = DataLoader(
+        range(work.count),  # pyright: ignore[reportArgumentType]
+        work.schedule.batch_size,
+        shuffle=True,
+        drop_last=True,
+        collate_fn=list,
+        generator=torch.Generator().manual_seed(mix(work.rng_seed, epoch)),
+    )
+    for batch in islice(order, steps):
+        drawn = [
+            work.sample(index, np.random.default_rng([work.rng_seed, epoch, index]))
+            for index in batch[rank::world]
+        ]
+        yield [
+            default_collate(drawn[start : start + work.micro_batch])
+            for start in range(0, len(drawn), work.micro_batch)
+        ]
+
+
+def _resume(
+    checkpoint: Path | None, model: Network, optimizer: torch.optim.Optimizer
+) -> tuple[list[float], float]:
+    """Take over what a killed training left: the loss of its epochs, and their seconds."""
+    if checkpoint is None or not checkpoint.is_file():
+        return [], 0.0
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["history"], state["seconds"]
+
+
+def _save(
+    checkpoint: Path,
+    model: Network,
+    optimizer: torch.optim.Optimizer,
+    history: list[float],
+    seconds: float,
+) -> None:
+    """Write aside and rename, so that a killed process leaves the previous epoch whole."""
+    aside = checkpoint.with_name(checkpoint.name + ".part")
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "history": history,
+        "seconds": seconds,
+    }
+    torch.save(state, aside)
+    aside.replace(checkpoint)

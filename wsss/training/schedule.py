@@ -1,0 +1,99 @@
+"""How long and how fast a network learns: rates, decay and optimiser (Sec. 5.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from wsss.models import parameter_groups
+from wsss.models.network import Network
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a network is trained; the defaults are those of Sec. 5.2.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+        Sec. 5.2: 20 and 16. The batch is the global one, over all devices; the last incomplete
+        batch of an epoch is dropped.
+    steps : int or None
+        Instead of `epochs`: as many whole epochs as take at least so many steps, so that a small
+        set of images is trained on for as long as a large one.
+    lr : float
+        Initial learning rate of the pretrained layers (Sec. 5.2: 0.001).
+    head_multiplier : float
+        New layers learn this many times faster (Sec. 5.2: 10).
+    power : float
+        Poly decay: the rate is multiplied by (1 - progress) ** power (Sec. 5.2: 0.9).
+    decay_every : {"epoch", "step"}
+        When progress counts. Sec. 5.2 says every epoch; DeepLab decays every few steps.
+    optimizer : {"sgd", "adamw"}
+        Sec. 5.2: SGD.
+    momentum, weight_decay : float
+        Not in the paper: DeepLab's values, and those of the authors' other code.
+    warmup : float
+        Share of the training over which the rate rises linearly from zero (not in the paper).
+    clip_norm : float or None
+        Largest norm of the gradient (not in the paper).
+    precision : {"32-true", "bf16-mixed"}
+        Of the network's arithmetic (not in the paper). With bfloat16 the weights, the logits that
+        the loss sees and the loss stay in float32. It changes the numbers, so it belongs here.
+    """
+
+    epochs: int = 20
+    batch_size: int = 16
+    steps: int | None = None
+    lr: float = 1e-3
+    head_multiplier: float = 10.0
+    power: float = 0.9
+    decay_every: Literal["epoch", "step"] = "epoch"
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    warmup: float = 0.0
+    clip_norm: float | None = None
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+    def epochs_of(self, steps_per_epoch: int) -> int:
+        """Epochs that the training lasts.
+
+        Examples
+        --------
+        >>> Schedule(epochs=20).epochs_of(100), Schedule(steps=250).epochs_of(100)
+        (20, 3)
+        """
+        return self.epochs if self.steps is None else -(-self.steps // steps_per_epoch)
+
+    def factor(self, step: int, steps_per_epoch: int) -> float:
+        """Compute what the learning rate is multiplied by at a step.
+
+        Examples
+        --------
+        >>> schedule = Schedule(epochs=2, power=1.0)
+        >>> [schedule.factor(step, 2) for step in range(4)]
+        [1.0, 1.0, 0.5, 0.5]
+        >>> schedule = Schedule(epochs=2, power=1.0, decay_every="step", warmup=0.5)
+        >>> [schedule.factor(step, 2) for step in range(4)]
+        [0.5, 0.75, 0.5, 0.25]
+        """
+        total = self.epochs_of(steps_per_epoch) * steps_per_epoch
+        done = step if self.decay_every == "step" else step // steps_per_epoch * steps_per_epoch
+        rise = min(1.0, (step + 1) / (self.warmup * total)) if self.warmup else 1.0
+        return rise * (1 - done / total) ** self.power
+
+    def make_optimizer(self, model: Network) -> torch.optim.Optimizer:
+        """Optimizer over the model's two groups of parameters, new layers at their own rate."""
+        groups = parameter_groups(model)
+        rates = [
+            {"params": groups["pretrained"], "lr": self.lr},
+            {"params": groups["new"], "lr": self.lr * self.head_multiplier},
+        ]
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(rates, weight_decay=self.weight_decay, fused=True)
+        return torch.optim.SGD(
+            rates, momentum=self.momentum, weight_decay=self.weight_decay, fused=True
+        )
