@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -264,6 +265,168 @@ def test_a_complete_checkpoint_trains_nothing(
     assert same(again, uninterrupted[0])
     assert history == uninterrupted[1]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+# --- a batch in parts ----------------------------------------------------------------------
+
+
+def steady_network() -> Network:
+    """Like the paper's networks BatchNorm is frozen; unlike them there is no dropout.
+
+    Dropout draws other masks for a batch in parts, so only without it can curves be compared.
+    """
+    with isolated_randomness(0):
+        trunk = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        return Network(
+            trunk, nn.Conv2d(8, 2, 1), output_stride=2, normalisation=SCENES, freeze_batchnorm=True
+        )
+
+
+def mostly_unknown() -> list[np.ndarray]:
+    """The label maps of `squares`, of which all but every third know only a corner."""
+    maps = [label.copy() for label in LABELS]
+    for index, label in enumerate(maps):
+        if index % 3:
+            label[4:] = label[:, 4:] = 255
+    return maps
+
+
+UNEVEN = partial(SAMPLE.func, **SAMPLE.keywords | {"seeds": [mostly_unknown()] * 2})
+PARTED = replace(SCHEDULE, lr=0.2, clip_norm=1.0)
+
+
+def train_steadily(loss: Loss | None = None, **how: Any) -> tuple[Network, list[float]]:
+    model = steady_network()
+    loss = loss or segmenter_loss(1.0)
+    history = fit(model, loss, UNEVEN, COUNT, PARTED, rng_seed=0, **how)
+    return model, history.loss
+
+
+@pytest.fixture(scope="module")
+def at_once() -> tuple[Network, list[float]]:
+    model, history = train_steadily()
+    assert history[-1] < 0.8 * history[0]  # something was learnt, so that something can differ
+    return model, history
+
+
+def nearly_same(first: Network, second: Network) -> None:
+    torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 100])
+def test_micro_batches_give_the_same_curve(
+    at_once: tuple[Network, list[float]], micro_batch: int
+) -> None:
+    model, history = train_steadily(micro_batch=micro_batch)
+    assert history == pytest.approx(at_once[1], rel=0, abs=1e-5)
+    nearly_same(model, at_once[0])
+
+
+def test_a_mean_of_means_would_be_another_curve(at_once: tuple[Network, list[float]]) -> None:
+    """The labelled pixels are so uneven that the two tests around this one can fail."""
+
+    def mean(model: Network, *batch: Tensor) -> tuple[Tensor, int]:
+        total, labelled = segmenter_loss(1.0)(model, *batch)
+        return total / labelled, 1
+
+    assert train_steadily(mean)[1] == pytest.approx(at_once[1], rel=0, abs=1e-5)
+    _, history = train_steadily(mean, micro_batch=2)
+    assert max(abs(a - b) for a, b in zip(history, at_once[1], strict=True)) > 0.01
+
+
+def test_two_processes_give_the_same_curve(
+    tmp_path: Path, at_once: tuple[Network, list[float]]
+) -> None:
+    """Two processes (gloo) share each batch of 4: in parts of 1 and 1, and in a third epoch alone.
+
+    The first one writes the checkpoint; one process can go on from it.
+    """
+    checkpoint = tmp_path / "checkpoint.pt"
+    model, history = train_steadily(processes=2, checkpoint=checkpoint)
+    assert history == pytest.approx(at_once[1], rel=0, abs=1e-5)
+    nearly_same(model, at_once[0])
+    assert not model.training
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    again, read = train_steadily(checkpoint=checkpoint)
+    assert read == history
+    assert same(again, model)
+
+
+def test_batch_statistics_need_the_whole_batch() -> None:
+    for how in ({"micro_batch": 2}, {"processes": 2}):
+        with pytest.raises(InputError, match="BatchNorm uses the statistics of the whole batch"):
+            fit(tiny_network(), segmenter_loss(1.0), SAMPLE, COUNT, SCHEDULE, rng_seed=0, **how)
+
+
+def test_the_environment_says_how_where_the_caller_does_not(
+    monkeypatch: pytest.MonkeyPatch, at_once: tuple[Network, list[float]]
+) -> None:
+    sizes = set()
+
+    def loss(model: Network, *batch: Tensor) -> tuple[Tensor, Tensor | int]:
+        sizes.add(len(batch[0]))
+        return segmenter_loss(1.0)(model, *batch)
+
+    monkeypatch.setenv("WSSS_MICRO_BATCH", "3")
+    train_steadily(loss, max_steps=1)
+    assert sizes == {3, 1}
+    sizes.clear()
+    train_steadily(loss, max_steps=1, micro_batch=2)
+    assert sizes == {2}
+    for wrong in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("WSSS_MICRO_BATCH", wrong)
+        with pytest.raises(InputError, match=f"WSSS_MICRO_BATCH: '{wrong}'"):
+            train_steadily()
+
+
+def test_more_processes_than_samples_in_a_batch_are_refused() -> None:
+    with pytest.raises(InputError, match="5 processes cannot share a batch of 4"):
+        train_steadily(processes=5)
+
+
+# --- a few steps ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 100])  # two steps make an epoch, eight the training
+def test_a_training_can_be_cut_short(
+    tmp_path: Path, steps: int, uninterrupted: tuple[Network, list[float]]
+) -> None:
+    seen = []
+    history = fit(
+        tiny_network(),
+        segmenter_loss(1.0),
+        SAMPLE,
+        COUNT,
+        SCHEDULE,
+        rng_seed=0,
+        checkpoint=tmp_path / "checkpoint.pt",
+        after_epoch=lambda epoch, model: seen.append(epoch),
+        max_steps=steps,
+    )
+    whole = min(steps, 8) // 2
+    assert history.steps == min(steps, 8)
+    assert history.loss[:whole] == uninterrupted[1][:whole]
+    assert len(history.loss) == whole + (steps == 1 or steps == 3)
+    assert history.seconds > 0
+    assert seen == list(range(1, whole + 1))
+    resumed, losses = train(checkpoint=tmp_path / "checkpoint.pt")
+    assert same(resumed, uninterrupted[0])
+    assert losses == uninterrupted[1]
+
+
+def test_seconds_of_a_killed_training_are_kept(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    histories = [
+        fit(
+            tiny_network(), segmenter_loss(1.0), SAMPLE, COUNT, SCHEDULE, rng_seed=0,
+            checkpoint=checkpoint, max_steps=2,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    assert histories[0].seconds_before == 0
+    for earlier, later in itertools.pairwise(histories):
+        spent = earlier.seconds_before + earlier.seconds
+        assert 0.5 * spent < later.seconds_before <= spent
 
 
 # --- the schedule --------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +144,11 @@ def _train_together(fabric: Fabric, model: Network, work: Work) -> History:
     try:
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder) / "model.pt"
-            history = fabric.launch(_train_as_one, model, work, weights, torch.get_num_threads())
+            # Only the model is an argument: Fabric would walk through all that the others hold.
+            part = partial(
+                _train_as_one, work=work, weights=weights, threads=torch.get_num_threads()
+            )
+            history = fabric.launch(part, model)  # pyright: ignore[reportArgumentType]
             model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     finally:
         if not given:  # Fabric leaves there a port that need not be free for the next training
@@ -152,7 +157,7 @@ def _train_together(fabric: Fabric, model: Network, work: Work) -> History:
 
 
 def _train_as_one(
-    fabric: Fabric, model: Network, work: Work, weights: Path, threads: int
+    fabric: Fabric, model: Network, *, work: Work, weights: Path, threads: int
 ) -> History:
     torch.set_num_threads(threads)
     history = train(fabric, model, work)

@@ -77,7 +77,9 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
     if work.max_steps is not None:
         last = min(last, first + work.max_steps)
     started = time.perf_counter()
-    others = {} if fabric.is_global_zero else {"disable": True}  # one bar for all processes
+    others: dict[str, Any] = (
+        {} if fabric.is_global_zero else {"disable": True}
+    )  # one bar for all processes
     progress = tqdm(total=last, initial=first, desc=work.title, **others)
     with progress, isolated_randomness(work.rng_seed):
         for epoch in range(len(history), -(-last // steps)):
