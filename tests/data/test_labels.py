@@ -7,6 +7,7 @@ import operator
 import os
 import pickle
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,6 +187,35 @@ def test_bad_xml(tmp_path: Path, text: str | None, says: str) -> None:
 def test_an_unknown_rule_for_difficult_objects(xml_folder: Path) -> None:
     with pytest.raises(InputError, match="give 'keep' or 'drop'"):
         read_labels_xml(xml_folder, IDS, ["cat"], difficult="maybe")  # type: ignore[arg-type]
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=5), min_size=1)
+)
+def test_kept_labels_are_those_of_npy_and_dropping_only_takes_away(
+    shown: list[list[tuple[str, bool]]],
+) -> None:
+    classes, ids = list("dbca"), [f"2008_{index:06d}" for index in range(len(shown))]
+    with tempfile.TemporaryDirectory() as root:
+        folder, rows = Path(root, "Annotations"), {}
+        folder.mkdir()
+        for image_id, objects in zip(ids, shown, strict=True):
+            write_xml(folder, image_id, *((name, int(hard)) for name, hard in objects))
+            named = {name for name, _ in objects}  # the rule of psa's make_cls_labels
+            rows[int(image_id.replace("_", ""))] = np.array([float(c in named) for c in classes])
+        npy = write_npy(Path(root, "cls_labels.npy"), rows)
+        boxed = read_labels_npy(npy, ids, classes, columns=classes)
+        kept, dropped = (
+            read_labels_xml(folder, ids, classes, difficult=rule) for rule in ("keep", "drop")
+        )
+    assert np.array_equal(kept, boxed)
+    assert not (dropped & ~kept).any()
+    assert np.array_equal(dropped.any(1), kept.any(1)), "an image lost all its labels"
+    for objects, before, after in zip(shown, kept, dropped, strict=True):
+        easy = {name for name, hard in objects if not hard}
+        expected = np.array([c in easy for c in classes]) if easy else before
+        assert np.array_equal(after, expected)
 
 
 def test_only_xml_can_drop_difficult_objects(tmp_path: Path) -> None:
@@ -435,6 +465,39 @@ def test_real_npy_names_at_least_what_the_masks_show(voc_mini: Path) -> None:
     assert not (segmented & ~boxed).any()
     rarely = (boxed & ~segmented).any(axis=1).mean()
     assert rarely < 0.05
+
+
+@pytest.mark.parametrize(
+    ("split", "differing", "unseen"),
+    [
+        (
+            "train",
+            190,
+            {
+                "bicycle": 2, "bird": 2, "boat": 1, "bottle": 6, "bus": 1, "car": 7, "cat": 1,
+                "chair": 37, "cow": 1, "diningtable": 3, "dog": 3, "person": 86,
+                "pottedplant": 1, "sheep": 1, "sofa": 54, "tvmonitor": 2,
+            },
+        ),
+        ("train_official", 0, {}),
+        ("val", 0, {}),
+    ],
+)  # fmt: skip
+def test_labels_that_no_mask_shows(
+    voc_mini: Path, split: str, differing: int, unseen: dict[str, int]
+) -> None:
+    """The images of animals among the 817 of train_aug whose masks lack a class of the boxes."""
+    root = voc_mini.parent / "voc12_animals"
+    if not root.is_dir():
+        pytest.skip("needs the photos of animals")
+    ids = (root / "ImageSets" / "Segmentation" / f"{split}.txt").read_text().split()
+    boxed = read_labels_npy(voc_mini.parent / "lists" / "cls_labels.npy", ids, VOC_CLASSES)
+    segmented = read_labels_csv(root / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
+    assert np.array_equal(read_labels_npy(root / "cls_labels.npy", ids, VOC_CLASSES), boxed)
+    assert not (segmented & ~boxed).any()
+    assert (segmented != boxed).any(1).sum() == differing
+    counts = dict(zip(VOC_CLASSES, (boxed & ~segmented).sum(0).tolist(), strict=True))
+    assert {name: count for name, count in counts.items() if count} == unseen
 
 
 def test_the_fields_own_file(voc_mini: Path) -> None:

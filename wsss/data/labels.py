@@ -135,10 +135,10 @@ def read_labels_xml(
     Parameters
     ----------
     difficult
-        ``"keep"`` counts every object, as ``cls_labels.npy`` does. ``"drop"`` leaves objects
-        marked difficult out unless the image has no others. The paper does not say; code
-        that its first author published later drops them, which takes 903 labels from 817 of
-        the 10,582 images of train_aug.
+        ``"keep"`` counts every object, and then equals ``cls_labels.npy`` on all images of
+        train_aug and val. ``"drop"`` leaves objects marked difficult out unless the image has no
+        others, as the first author's ICD code does; that takes 999 labels from 903 of the 10,582
+        images of train_aug. The paper does not say.
 
     Raises
     ------
