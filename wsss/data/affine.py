@@ -149,11 +149,11 @@ def sample_labels(
         raise InputError(f"label maps of one image differ in size: {sorted(shapes)}")
     height, width = shapes.pop()
     pixels = feature_pixels(crop, output_stride)
-    # The maps here neither rotate nor shear, so rows and columns are found apart.
-    columns = np.rint(affine[0, 0] * pixels + affine[0, 2]).astype(np.int64)
+    # The maps here neither rotate nor shear, so rows and columns are found, and read, apart.
     rows = np.rint(affine[1, 1] * pixels + affine[1, 2]).astype(np.int64)
-    flat = rows.clip(0, height - 1)[:, None] * width + columns.clip(0, width - 1)
-    outside = ((rows < 0) | (rows >= height))[:, None] | ((columns < 0) | (columns >= width))
-    sampled = np.stack([label_map.reshape(-1)[flat] for label_map in label_maps])
-    sampled[:, outside] = ignore_index
+    columns = np.rint(affine[0, 0] * pixels + affine[0, 2]).astype(np.int64)
+    inner_rows, inner_columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
+    sampled = np.stack([each.take(inner_rows, 0).take(inner_columns, 1) for each in label_maps])
+    sampled[:, inner_rows != rows] = ignore_index
+    sampled[:, :, inner_columns != columns] = ignore_index
     return sampled

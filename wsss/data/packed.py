@@ -53,9 +53,11 @@ class PackedArrays(Sequence[np.ndarray]):
                 f"{path}: {path.stat().st_size} bytes, but its index speaks of {expected}; "
                 "delete the folder it lies in and compute it again"
             )
-        # An empty file cannot be mapped.
+        # An empty file cannot be mapped. Slices of a plain view are made faster than memmaps.
         self._values = (
-            np.memmap(path, self._dtype, mode="r") if expected else np.empty(0, self._dtype)
+            np.asarray(np.memmap(path, self._dtype, mode="r"))
+            if expected
+            else np.empty(0, self._dtype)
         )
 
     def __reduce__(self) -> tuple[type[PackedArrays], tuple[Path]]:
