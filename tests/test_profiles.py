@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
+from wsss.data.subset import Subset
 from wsss.errors import InputError
 from wsss.pipeline import PilotRecipe, Pipeline, Recipe, SeedType
-from wsss.profiles import PROFILES, get_profile
-from wsss.stages import CrfSeeds, MergedCams, NoisyLabels, ThresholdSeeds, TrueLabels
+from wsss.profiles import ANIMALS, PROFILES, get_profile
+from wsss.stages import (
+    CrfSeeds,
+    MergedCams,
+    NoisyLabels,
+    PhotoFolder,
+    ThresholdSeeds,
+    TrueLabels,
+)
+from wsss.tables import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +104,31 @@ def test_the_reading_of_unknown_pixels_reaches_the_segmenter() -> None:
 
 def test_cells_of_uncast_networks_are_left_out() -> None:
     profile = get_profile("photo")
-    assert profile.casts(Recipe(("T",)))
-    assert not profile.casts(Recipe(("T",), cam_networks=("resnet38",)))
-    assert not profile.casts(Recipe(("T",), segmenter="resnet101"))
+    alone = replace(
+        profile,
+        cam_networks={"vgg16": profile.cam_networks["vgg16"]},
+        segmenters={"vgg16": profile.segmenters["vgg16"]},
+    )
+    assert alone.casts(Recipe(("T",)))
+    assert not alone.casts(Recipe(("T",), cam_networks=("resnet38",)))
+    assert not alone.casts(Recipe(("T",), segmenter="resnet101"))
+    assert all(profile.casts(cell.recipe) for table in TABLES.values() for cell in table.cells)
+
+
+def test_the_fully_supervised_photos_are_those_the_seeds_are_made_for(make_voc) -> None:
+    root = make_voc(8, classes=ANIMALS, splits={"train": range(6), "val": [6, 7]})
+    photos = Pipeline(get_profile("photo"), root)
+    truth, seeds = (photos.segmenter(r, 0) for r in (PilotRecipe(0.0), Recipe(("T",))))
+    assert truth.labels == (TrueLabels(images=seeds.images),)
+    same = {"network", "schedule", "augmentation", "rng_seed"}
+    assert all(getattr(truth, name) == getattr(seeds, name) for name in same)
+
+
+def test_photos_of_any_size_and_number_are_seen_alike(make_voc) -> None:
+    root = make_voc(8, classes=ANIMALS, splits={"train": range(6), "val": [6, 7]})
+    source = Pipeline(get_profile("photo"), root).source
+    assert isinstance(source, PhotoFolder)
+    assert (source.longest_side, source.subset) == (320, Subset("train", "train_official", 250))
+    larger = source.model_copy(update={"longest_side": 500})
+    more = source.model_copy(update={"subset": Subset("train", "train_official", 300)})
+    assert len({source.identity, larger.identity, more.identity}) == 3

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
+from wsss.data.subset import Subset
 from wsss.errors import InputError
 from wsss.pipeline import Profile
 from wsss.stages import NetworkSpec, PhotoFolder, Saliency, Scenes
@@ -76,14 +77,21 @@ def _animal_photos(data: Path | None) -> PhotoFolder:
         raise InputError(
             "profile photo reads photos: name a folder in the VOC layout by --data or WSSS_DATA"
         )
-    return PhotoFolder.at(data, ANIMALS, ("train", "val"))
+    return PhotoFolder.at(
+        data,
+        ANIMALS,
+        ("train", "val"),
+        longest_side=320,
+        subset=Subset("train", keep="train_official", per_class=250),
+    )
 
 
 def photo() -> Profile:
     """Real photos of animals with real ImageNet weights: hours on two cores.
 
-    SqueezeNet 1.1 plays VGG16's part; the residual network's part is not cast yet, and the cells
-    that need it are left out of the tables.
+    SqueezeNet 1.1 plays VGG16's part, EfficientNet-Lite0 that of ResNet38 and ResNet101. The photos
+    are seen at a longest side of 320 pixels, and 1,261 of the 3,131 that show an animal are learnt
+    from: VOC's own 437, and others until there are 250 of each class.
     """
     schedule = Schedule(
         steps=750, batch_size=8, lr=2e-4, head_multiplier=10.0, decay_every="step",
@@ -91,13 +99,14 @@ def photo() -> Profile:
     )  # fmt: skip
     augmentation = Augmentation(crop=161, scales=(0.5, 1.5))
     squeezenet = NetworkSpec.imagenet("squeezenet1_1")
+    efficientnet = NetworkSpec.imagenet("efficientnet_lite0")
     return Profile(
         name="photo",
-        summary="VOC 2012 photos of six classes, SqueezeNet with ImageNet weights",
+        summary="VOC 2012 photos of six classes, SqueezeNet and EfficientNet with ImageNet weights",
         source=_animal_photos,
-        rng_seeds=(0, 1),
-        cam_networks={"vgg16": squeezenet},
-        segmenters={"vgg16": squeezenet},
+        rng_seeds=(0, 1, 2),
+        cam_networks={"vgg16": squeezenet, "resnet38": efficientnet},
+        segmenters={"vgg16": squeezenet, "resnet101": efficientnet},
         classifier_schedule=schedule,
         classifier_augmentation=augmentation,
         segmenter_schedule=schedule,

@@ -113,12 +113,13 @@ def test_golden_identity() -> None:
     expected = (
         '{"images":{"source":{"classes":["cat","dog"],"difficult":"keep","fingerprint":"'
         + "0" * 64
-        + '","labels":null,"splits":["train","val"],"stage":"photos","version":1},'
+        + '","labels":null,"longest_side":null,"splits":["train","val"],"stage":"photos",'
+        '"subset":null,"version":1},'
         '"split":"train","stage":"images","version":1},"stage":"true_labels","version":1}'
     )
     assert canonical_json(stage) == expected
     assert stage.identity == hashlib.sha256(expected.encode()).hexdigest()
-    assert stage.identity == "cbac5af5a30e6f4819345b288cf6bed2338a12985dab9f7dfded46398b898612"
+    assert stage.identity == "275dbc02d3ae5612ea8baac3993eac374af829eda9fb175f5d2b66e0ac26e1f5"
 
 
 @pytest.mark.parametrize("stage", EVERY, ids=lambda stage: stage.name)

@@ -30,6 +30,27 @@ def read_image_size(path: Path) -> tuple[int, int]:
         raise unreadable("image", path, error) from error
 
 
+def shrink(pixels: NDArray[np.uint8], longest_side: int | None) -> NDArray[np.uint8]:
+    """Resize an image (H, W, 3), or a mask (H, W), whose longer side is larger than that.
+
+    Images by Lanczos' filter, masks by the nearest pixel. None leaves all as they are.
+
+    Examples
+    --------
+    >>> shrink(np.zeros((375, 500, 3), np.uint8), 320).shape
+    (240, 320, 3)
+    >>> shrink(np.zeros((240, 320), np.uint8), 500).shape
+    (240, 320)
+    """
+    height, width = pixels.shape[:2]
+    if longest_side is None or max(height, width) <= longest_side:
+        return pixels
+    scale = longest_side / max(height, width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    how = Image.Resampling.LANCZOS if pixels.ndim == 3 else Image.Resampling.NEAREST
+    return np.array(Image.fromarray(pixels).resize(size, how))
+
+
 def read_mask_png(path: Path) -> NDArray[np.uint8]:
     """Read the indices (H, W) uint8 that a palette PNG, or a grey one, stores."""
     try:

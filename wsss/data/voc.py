@@ -27,10 +27,12 @@ from wsss.data.pictures import (
     read_image,
     read_image_size,
     read_mask_png,
+    shrink,
     unreadable,
     voc_palette,
     write_mask_png,
 )
+from wsss.data.subset import Subset
 from wsss.errors import InputError
 
 __all__ = ["VOC_CLASSES", "VocFolder", "check_folder", "voc_palette", "write_mask_png"]
@@ -54,6 +56,10 @@ class VocFolder:
         first of ``labels.csv``, ``cls_labels.npy`` and ``Annotations`` that the folder holds.
     difficult
         Whether "difficult" objects of XML annotations count.
+    longest_side
+        Images and masks with a longer side are shrunk to it, see `wsss.data.pictures.shrink`.
+    subset
+        Only these images of one split.
 
     Attributes
     ----------
@@ -79,6 +85,8 @@ class VocFolder:
         labels: str | Path | None = None,
         *,
         difficult: Difficult = "keep",
+        longest_side: int | None = None,
+        subset: Subset | None = None,
     ) -> None:
         self.root = Path(root)
         self._require_layout()
@@ -89,6 +97,8 @@ class VocFolder:
         if self._labels is not None and not self._labels.exists():
             raise InputError(f"{self._labels}: no such source of image-level labels")
         self._difficult: Difficult = difficult
+        self._longest_side = longest_side
+        self._subset = subset
 
     def __repr__(self) -> str:
         return f"VocFolder({str(self.root)!r}, classes={self.classes})"
@@ -99,6 +109,13 @@ class VocFolder:
 
     def ids(self, split: str) -> list[str]:
         """Return the ids of `split` in the order of its file; blank lines are skipped."""
+        ids, subset = self._listed(split), self._subset
+        if subset is None or split != subset.split:
+            return ids
+        kept = set(self._listed(subset.keep)) if subset.keep in self.splits() else ()
+        return subset.choose(ids, kept, self.image_labels(ids))
+
+    def _listed(self, split: str) -> list[str]:
         if split not in self.splits():
             raise InputError(
                 f"{self.root}: no split {split!r}; there are {', '.join(self.splits()) or 'none'}"
@@ -128,12 +145,12 @@ class VocFolder:
         return self._mask_path(image_id).is_file()
 
     def size(self, image_id: str) -> tuple[int, int]:
-        """Return height and width of the image in pixels, from its header alone."""
+        """Return height and width of the stored image in pixels, from its header alone."""
         return read_image_size(self._image_path(image_id))
 
     def image(self, image_id: str) -> NDArray[np.uint8]:
         """Return the image, (H, W, 3) uint8 RGB; `InputError` if it is missing or damaged."""
-        return read_image(self._image_path(image_id))
+        return shrink(read_image(self._image_path(image_id)), self._longest_side)
 
     def mask(self, image_id: str) -> NDArray[np.uint8]:
         """Return the mask, (H, W) uint8: 0 background, 1..C `classes`, 255 ignore.
@@ -159,7 +176,7 @@ class VocFolder:
             raise InputError(
                 f"{path}: mask value {wrong[0]}; use 0 to {highest}, or {IGNORE_INDEX} for ignore"
             )
-        return self._new_index[stored]
+        return shrink(self._new_index[stored], self._longest_side)
 
     def image_labels(self, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Return the image-level labels (N, C) of N images, columns in the order of `classes`."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from wsss.data.labels import Difficult
 from wsss.data.packed import PackedArrays, pack
 from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
+from wsss.data.subset import Subset
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.saliency import BorderSaliency, U2NetP
@@ -66,6 +67,10 @@ class PhotoFolder(Stage):
         folder of XML. None is the first of ``labels.csv``, ``cls_labels.npy`` and ``Annotations``.
     difficult : {"keep", "drop"}
         Whether "difficult" objects of the XML count, see `wsss.data.labels.read_labels_xml`.
+    longest_side : int or None
+        Photos whose longer side is larger are shrunk to it.
+    subset : Subset or None
+        Only some images of one split.
     """
 
     stage: Literal["photos"] = "photos"
@@ -75,6 +80,8 @@ class PhotoFolder(Stage):
     splits: tuple[str, ...]
     labels: str | None = None
     difficult: Difficult = "keep"
+    longest_side: int | None = None
+    subset: Subset | None = None
 
     @classmethod
     def at(
@@ -85,6 +92,8 @@ class PhotoFolder(Stage):
         *,
         labels: str | None = None,
         difficult: Difficult = "keep",
+        longest_side: int | None = None,
+        subset: Subset | None = None,
     ) -> PhotoFolder:
         """Describe the folder at `root`, restricted to some classes.
 
@@ -98,14 +107,17 @@ class PhotoFolder(Stage):
             raise InputError(
                 f"labels={labels!r} is outside {root}; copy it there and give its name within"
             )
-        folder = _voc_folder(root, classes, labels, difficult)
-        return cls(
-            fingerprint=folder.fingerprint(splits),
+        described = cls(
+            fingerprint="unread",
             classes=tuple(classes),
             splits=tuple(splits),
             labels=labels,
             difficult=difficult,
+            longest_side=longest_side,
+            subset=subset,
         )
+        fingerprint = described._folder(root).fingerprint(splits)
+        return described.model_copy(update={"fingerprint": fingerprint})
 
     def compute(self, folder: Path, store: Store) -> None:
         """Make sure that the data folder at hand is the one described."""
@@ -114,14 +126,17 @@ class PhotoFolder(Stage):
 
     def open(self, store: Store) -> VocFolder:
         """Open the data folder at hand."""
-        return _voc_folder(store.data, self.classes, self.labels, self.difficult)
+        return self._folder(store.data)
 
-
-def _voc_folder(
-    root: Path, classes: Sequence[str], labels: str | None, difficult: Difficult
-) -> VocFolder:
-    source = None if labels is None else root / labels
-    return VocFolder(root, classes, source, difficult=difficult)
+    def _folder(self, root: Path) -> VocFolder:
+        return VocFolder(
+            root,
+            self.classes,
+            None if self.labels is None else root / self.labels,
+            difficult=self.difficult,
+            longest_side=self.longest_side,
+            subset=self.subset,
+        )
 
 
 Source = Annotated[Scenes | PhotoFolder, Field(discriminator="stage")]
