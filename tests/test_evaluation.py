@@ -1,4 +1,4 @@
-"""CAMs, label maps and scores of whole sets, against one image at a time."""
+"""Scores of whole sets against counting by hand and against torchmetrics."""
 
 from __future__ import annotations
 
@@ -7,151 +7,46 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.classification import MulticlassJaccardIndex
 
-from wsss.cam import class_activation_maps, normalise_cams
 from wsss.data.packed import pack
-from wsss.evaluation import batches_of_one_size, cam_at_pixels, infer_cams, predict, score
-from wsss.grid import padded_length, scaled_length
+from wsss.evaluation import score
 from wsss.metrics import confusion_matrix, iou
-from wsss.models.network import SCENES, Network
-from wsss.training import isolated_randomness
 
 UNKNOWN = 255
 SIZES = [(17, 25), (20, 13), (17, 25), (20, 13), (17, 25)]
 
 
-def network(labels: int) -> Network:
-    """Stride 4; a classifier with a bias, which Eq. 2 leaves out."""
-    with isolated_randomness(0):
-        trunk = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(8, 8, 3, stride=2, padding=1),
-            nn.Dropout(0.5),
-        )
-        model = Network(trunk, nn.Conv2d(8, labels, 1), output_stride=4, normalisation=SCENES)
-        nn.init.normal_(model.classifier.bias)
-    return model
-
-
-@pytest.fixture
-def images(rng: np.random.Generator) -> list[np.ndarray]:
-    return [rng.integers(0, 256, (*size, 3), np.uint8) for size in SIZES]
-
-
-@pytest.fixture
-def present(rng: np.random.Generator) -> np.ndarray:
-    shown = rng.random((5, 4)) < 0.5
-    shown[0] = [True, False, True, False]
-    shown[1] = False
-    return shown
-
-
-def network_input(image: np.ndarray, scale: float) -> torch.Tensor:
-    """Resize by `scale`, ends kept, and pad with the mean at the bottom and right."""
-    pixels = (torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255 - 0.5) * 4
-    height, width = (scaled_length(n, scale) for n in image.shape[:2])
-    resized = F.interpolate(pixels, (height, width), mode="bilinear", align_corners=True)
-    padded = torch.zeros(1, 3, padded_length(height, 4), padded_length(width, 4))
-    padded[..., :height, :width] = resized
-    return padded
-
-
-@pytest.mark.parametrize("scale", [1.0, 0.75, 0.5])
-@pytest.mark.parametrize("batch_size", [1, 2, 16])
-def test_cams_are_those_of_each_image_alone(
-    images: list[np.ndarray], present: np.ndarray, scale: float, batch_size: int
+@settings(deadline=None, max_examples=40)
+@given(
+    rng_seed=st.integers(0, 2**32 - 1),
+    num_labels=st.integers(2, 21),
+    unknown=st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_miou_of_a_set_is_torchmetrics_jaccard(
+    rng_seed: int, num_labels: int, unknown: float
 ) -> None:
-    model = network(4)
-    cams = infer_cams(model, images, present, scale=scale, batch_size=batch_size)
-    for image, shown, cam in zip(images, present, cams, strict=True):
-        assert cam.dtype == np.float16
-        with torch.inference_mode():
-            features = model.eval().trunk(network_input(image, scale))
-            weight, labels = model.classifier.weight[:, :, 0, 0], torch.from_numpy(shown)
-            expected = class_activation_maps(features, weight, labels[None])[0, labels]
-        assert cam.shape == expected.shape
-        assert cam.astype(np.float32) == pytest.approx(expected.numpy(), abs=1e-3)
+    """Images of any size, some labels in none of them, some pixels ignored."""
+    rng = np.random.default_rng(rng_seed)
+    used = rng.choice(num_labels, rng.integers(1, num_labels + 1), replace=False)
+    maps, truth = ([rng.choice(used, size).astype(np.uint8) for size in SIZES] for _ in range(2))
+    for mask in truth:
+        mask[rng.random(mask.shape) < unknown] = UNKNOWN
+    confusion = score(maps, truth, num_labels)[:num_labels, :num_labels]
+    ours = iou(confusion)
 
-
-def test_cams_with_bias_are_the_classifiers_own_maps(
-    images: list[np.ndarray], present: np.ndarray
-) -> None:
-    model = network(4).eval()
-    plain = infer_cams(model, images, present, scale=0.5)
-    biased = infer_cams(model, images, present, scale=0.5, bias=True)
-    for image, shown, cam in zip(images, present, biased, strict=True):
-        with torch.inference_mode():
-            expected = normalise_cams(model(network_input(image, 0.5)))[0, torch.from_numpy(shown)]
-        assert cam.astype(np.float32) == pytest.approx(expected.numpy(), abs=1e-3)
-    assert not all(np.array_equal(a, b) for a, b in zip(plain, biased, strict=True))
-
-
-def test_cams_are_deterministic_in_spite_of_dropout(
-    images: list[np.ndarray], present: np.ndarray
-) -> None:
-    model = network(4).train()
-    first, second = (infer_cams(model, images, present, scale=1.0) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-def test_cams_at_pixels_are_zero_where_absent_and_one_at_their_peak(
-    images: list[np.ndarray], present: np.ndarray
-) -> None:
-    model = network(4)
-    for i, maps in enumerate(infer_cams(model, images, present, scale=1.0)):
-        cam = cam_at_pixels(maps, present[i], SIZES[i], scale=1.0, output_stride=4)
-        assert cam.shape == (4, *SIZES[i])
-        assert cam[~torch.from_numpy(present[i])].eq(0).all()
-        rows, columns = maps.shape[1:]
-        inside = cam[torch.from_numpy(present[i]), ::4, ::4]
-        on_features = torch.from_numpy(maps.astype(np.float32))[
-            :, : inside.shape[1], : inside.shape[2]
-        ]
-        assert max(rows - inside.shape[1], columns - inside.shape[2]) <= 1
-        torch.testing.assert_close(inside, on_features)
-
-
-def test_cams_at_pixels_of_another_scale_keep_their_place() -> None:
-    """A map that grows linearly along the resized image grows linearly along the image."""
-    size, scale, stride = (33, 65), 0.5, 4
-    columns = np.arange(9) * stride / 32  # 1 at the last pixel of 33
-    maps = np.broadcast_to(columns, (1, 5, 9)).astype(np.float16)
-    cam = cam_at_pixels(maps, np.array([False, True]), size, scale=scale, output_stride=stride)
-    expected = np.broadcast_to(np.arange(65) / 64, size)
-    assert cam[1].numpy() == pytest.approx(expected, abs=1e-3)
-
-
-@pytest.mark.parametrize("batch_size", [1, 2, 16])
-def test_predictions_are_those_of_each_image_alone(
-    images: list[np.ndarray], batch_size: int
-) -> None:
-    model = network(3)
-    for image, labels in zip(images, predict(model, images, batch_size=batch_size), strict=True):
-        assert labels.dtype == np.uint8
-        with torch.inference_mode():
-            logits = model.eval()(network_input(image, 1.0))
-        padded = [padded_length(n, 4) for n in image.shape[:2]]
-        upsampled = F.interpolate(logits, padded, mode="bilinear", align_corners=True)
-        cut = upsampled[0, :, : image.shape[0], : image.shape[1]]
-        agree = cut.argmax(0).numpy() == labels
-        assert agree.mean() > 0.99  # rounding decides where two logits tie
-        best = cut.topk(2, 0).values
-        assert (best[0] - best[1])[torch.from_numpy(~agree)].lt(1e-4).all()
-
-
-def test_every_image_is_in_one_batch_of_its_size(images: list[np.ndarray]) -> None:
-    groups = list(batches_of_one_size(images, 2))
-    assert sorted(i for group in groups for i in group) == [0, 1, 2, 3, 4]
-    for group in groups:
-        assert len(group) <= 2
-        assert len({SIZES[i] for i in group}) == 1
-    assert len(groups) == 3
-
-
-# --- scores --------------------------------------------------------------------------------
+    jaccard = MulticlassJaccardIndex(num_labels, average=None, ignore_index=UNKNOWN)
+    for label_map, mask in zip(maps, truth, strict=True):  # one accumulated matrix
+        jaccard.update(torch.from_numpy(label_map), torch.from_numpy(mask))
+    assert torch.equal(jaccard.confmat, confusion)
+    theirs = jaccard.compute()  # 0 where a label is absent from truth and prediction alike
+    absent = ours.isnan()
+    assert absent.sum() == (confusion.sum(0) + confusion.sum(1) == 0).sum()
+    torch.testing.assert_close(ours[~absent].float(), theirs[~absent])
+    if not absent.all():
+        assert ours.nanmean().item() == pytest.approx(theirs[~absent].mean().item())
 
 
 def test_score_counts_unknown_as_wrong(rng: np.random.Generator) -> None:

@@ -51,10 +51,16 @@ def test_an_unknown_table_is_one_line() -> None:
         get_table("table8")
 
 
-def frame(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
+def frame(
+    values: dict[tuple[str, str], list[float]], ways: tuple[str, ...] = ("single",)
+) -> pd.DataFrame:
     return pd.DataFrame([
-        {"row": row, "column": column, "seeds": 1, "paper": 60.0, "rng_seed": i, "miou": value}
+        {
+            "row": row, "column": column, "seeds": 1, "paper": 60.0,
+            "testing": testing, "rng_seed": i, "miou": value,
+        }
         for (row, column), miou in values.items()
+        for testing in ways
         for i, value in enumerate(miou)
     ])  # fmt: skip
 
@@ -70,6 +76,14 @@ def test_summary_keeps_paper_and_ours_apart() -> None:
     assert lines["demo"].tolist() == ["51.0 ± 1.4", "61.0 ± 0.0"]
     assert lines["demo - paper"].tolist() == ["-9.0", "+1.0"]
     assert lines["CAM network"].tolist() == ["b", "a"]  # the order of the table, not the alphabet's
+
+
+def test_ways_of_testing_stand_in_lines_of_their_own() -> None:
+    values = frame({("b", "x"): [50, 52]}, ("single", "ms+crf"))
+    values.loc[values["testing"] == "ms+crf", "miou"] += 3
+    lines = summary(values, get_table("table2"), "demo")
+    assert lines["Testing"].tolist() == ["single", "ms+crf"]
+    assert lines["demo"].tolist() == ["51.0 ± 1.4", "54.0 ± 1.4"]
 
 
 def test_one_random_seed_has_no_spread() -> None:

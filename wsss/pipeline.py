@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wsss.crf import DenseCRF
+from wsss.crf import PRESETS, DenseCRF
 from wsss.data.affine import Augmentation
+from wsss.inference import SCALES, Protocol
 from wsss.losses import Unknown
 from wsss.seeds import ClassConflict
 from wsss.stages import (
@@ -35,6 +36,8 @@ SeedType = Literal["T", "C"]
 Scales = Literal["single", "multi", "max", "mean"]
 CamNetwork = Literal["vgg16", "resnet38"]
 SegmenterNetwork = Literal["vgg16", "resnet101"]
+Testing = Literal["single", "crf", "ms", "ms+crf"]
+"""At one scale or at three with flip ("ms"), without or with a CRF after it."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class Profile:
         keeps its meaning. Not in the paper; irn's code does so with the sum of its scales.
     unknown : {"counted", "left_out"}
         What a seed that does not know a pixel does to the others (not in the paper).
+    testing : {"single", "crf", "ms", "ms+crf"}
+        How the segmenters of all tables are tested.
     """
 
     name: str
@@ -144,6 +149,7 @@ class Profile:
     cam_bias: bool = False
     renormalise_merged: bool = True
     unknown: Unknown = "counted"
+    testing: Testing = "single"
 
     def casts(self, recipe: Recipe | PilotRecipe) -> bool:
         """Whether every network that a recipe needs is played by one."""
@@ -236,10 +242,25 @@ class Pipeline:
             rng_seed=rng_seed,
         )
 
-    def score(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> SegmenterScore:
+    def protocol(self, recipe: Recipe | PilotRecipe, testing: Testing | None = None) -> Protocol:
+        """Return how a recipe's segmenter is tested, by default the profile's way."""
+        testing = testing or self.profile.testing
+        network = "vgg16" if isinstance(recipe, PilotRecipe) else recipe.segmenter
+        return Protocol(
+            scales=SCALES if testing.startswith("ms") else (1.0,),
+            flip=testing.startswith("ms"),
+            crf=PRESETS[f"{network}_test"] if testing.endswith("crf") else None,
+        )
+
+    def score(
+        self, recipe: Recipe | PilotRecipe, rng_seed: int, testing: Testing | None = None
+    ) -> SegmenterScore:
         """Return the score of that segmenter on the validation images."""
-        segmenter = self.segmenter(recipe, rng_seed)
-        return SegmenterScore(segmenter=segmenter, images=self.images("val"))
+        return SegmenterScore(
+            segmenter=self.segmenter(recipe, rng_seed),
+            images=self.images("val"),
+            protocol=self.protocol(recipe, testing),
+        )
 
     def _pilot_labels(self, recipe: PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:
         images = self.images(self.profile.pilot_split)

@@ -67,11 +67,25 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
     recorded = wsss(*line, "1", "--record", tmp_path / "results")
     assert recorded.stdout == first.stdout
     rows = (tmp_path / "results" / "table2.csv").read_text().splitlines()
-    assert rows[0].startswith("profile,table,row,column,seeds,rng_seed,miou,iou background,")
+    assert rows[0].startswith("profile,table,row,column,seeds,testing,rng_seed,miou,iou")
     assert len(rows) == 1 + 6 * 2
     csv = wsss(*line, "1", "--format", "csv").stdout.splitlines()
     assert csv[0] == "CAM network,Seed type,Seeds,paper,smoke,smoke - paper"
     assert len(csv) == 7
+
+
+def test_four_ways_of_testing(tmp_path: Path) -> None:
+    """Two stages hold all four: what comes before the CRF is kept."""
+    line = ("reproduce", "table6", "--profile", "smoke", "--runs", tmp_path, "--workers", "1")
+    done = wsss(*line, "--testing", "all", "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    header, *rows = (row.split(",") for row in done.stdout.splitlines())
+    ways = [row[header.index("Testing")] for row in rows]
+    assert ways == ["single", "crf", "ms", "ms+crf"]
+    assert len([path for path in (tmp_path / "segmenter_score").iterdir() if path.is_dir()]) == 2
+    alone = wsss(*line, "--testing", "ms+crf").stdout.splitlines()
+    assert "with flip, with CRF" in alone[0]
+    assert alone[-1].split()[-2:] == rows[-1][-2:]
 
 
 def test_bad_photos_are_named_and_what_was_there_stays(tmp_path: Path, voc_mini: Path) -> None:

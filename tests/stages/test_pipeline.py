@@ -20,7 +20,8 @@ from wsss.data.affine import Augmentation
 from wsss.data.labels import write_labels_csv
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
-from wsss.evaluation import cam_at_pixels, infer_cams, predict, score
+from wsss.evaluation import score
+from wsss.inference import Protocol, cam_at_pixels, infer_cams, predict
 from wsss.metrics import iou
 from wsss.models.network import Network
 from wsss.saliency import border_saliency
@@ -143,6 +144,30 @@ def test_the_whole_path(store: Store, train: Images, val: Images) -> None:
     confusion = score(predict(goal.segmenter.load(store), data.images), data.masks, 3)
     assert confusion.tolist() == found["confusion"]
     assert found["miou"] == pytest.approx(100 * iou(confusion)[:3].nanmean().item())
+
+
+def test_a_score_with_crf_keeps_the_one_without(store: Store, train: Images, val: Images) -> None:
+    tested = segmenter(TrueLabels(images=train))
+    trained = store.ensure(tested) / "model.pt"
+    state = torch.load(trained, weights_only=True)
+    torch.manual_seed(0)
+    state["classifier.weight"].normal_()  # so short a training finds background alone
+    torch.save(state, trained)
+    crf = DenseCRF(gaussian_compat=0.01, bilateral_compat=0.02)
+    plain, whole = (
+        SegmenterScore(
+            segmenter=tested, images=val, protocol=Protocol((0.75, 1.0), flip=True, crf=each)
+        )
+        for each in (None, crf)
+    )
+    for goal in (plain, whole):
+        store.ensure(goal)
+    found, before = read_score(store, whole), read_score(store, plain)
+    assert found.pop("before_crf") == before
+    data = val.load(store)
+    assert data.masks is not None
+    maps = predict(tested.load(store), data.images, whole.protocol)
+    assert score(maps, data.masks, 3).tolist() == found["confusion"] != before["confusion"]
 
 
 def test_the_same_pipeline_elsewhere_gives_the_same_bytes(

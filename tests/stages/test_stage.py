@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.data.scenes import DRAWING_VERSION, SceneLook
+from wsss.inference import Protocol
 from wsss.stages import (
     Cams,
     Classifier,
@@ -76,6 +77,8 @@ C = CrfSeeds(cams=cams(), saliency=SALIENCY)
 MERGED = MergedCams(cams=(cams(1.0), cams(0.5)), how="max")
 NOISY = NoisyLabels(images=TRAIN, ratio=0.1, copy_number=0, rng_seed=0)
 
+TESTED = SegmenterScore(segmenter=segmenter(T, C), images=VAL)
+
 EVERY = [
     Scenes(),
     PHOTOS,
@@ -90,7 +93,8 @@ EVERY = [
     NOISY,
     TrueLabels(images=TRAIN),
     segmenter(T, C),
-    SegmenterScore(segmenter=segmenter(T, C), images=VAL),
+    TESTED,
+    TESTED.model_copy(update={"protocol": Protocol((0.75, 1.0), flip=True, crf=DenseCRF())}),
     LabelScore(labels=C),
     WeightTrace(segmenter=segmenter(T, C)),
 ]
@@ -259,6 +263,9 @@ def test_a_change_reaches_everything_that_depends_on_it(changes: dict[str, Any])
         (T, ThresholdSeeds(cams=cams(), saliency=SALIENCY, background_below=0.05)),
         (NOISY, NoisyLabels(images=TRAIN, ratio=0.1, copy_number=1, rng_seed=0)),
         (MERGED, MergedCams(cams=MERGED.cams, how="mean")),
+        (TESTED, TESTED.model_copy(update={"protocol": Protocol((0.75, 1.0))})),
+        (TESTED, TESTED.model_copy(update={"protocol": Protocol(flip=True)})),
+        (TESTED, TESTED.model_copy(update={"protocol": Protocol(crf=DenseCRF())})),
     ],
     ids=lambda stage: stage.name,
 )

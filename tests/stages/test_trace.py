@@ -13,7 +13,7 @@ import torch
 import wsss.stages.trace
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError
-from wsss.evaluation import predict
+from wsss.inference import predict
 from wsss.losses import seed_weights
 from wsss.models.network import Network
 from wsss.stages import (

@@ -36,11 +36,30 @@ class Format(StrEnum):
     latex = "latex"
 
 
+class Way(StrEnum):
+    """How segmenters are tested."""
+
+    single = "single"
+    crf = "crf"
+    ms = "ms"
+    ms_crf = "ms+crf"
+    all = "all"
+
+
 class _SeedsAsList(TyperCommand):
     """Lets ``--seeds 0 1 2`` be written as one option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, spread_option(args, "--seeds"))
+
+
+TESTED = {
+    "single": "at one scale, no CRF",
+    "crf": "at one scale, with CRF",
+    "ms": "at three scales with flip, no CRF",
+    "ms+crf": "at three scales with flip, with CRF",
+    "all": "in four ways",
+}
 
 
 def spread_option(arguments: Sequence[str], option: str) -> list[str]:
@@ -89,8 +108,15 @@ def reproduce(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running Dask scheduler, instead.")
     ] = None,
+    testing: Annotated[
+        Way | None,
+        typer.Option(
+            help="One scale, or three with flip (ms); without or with a CRF; default: the "
+            "profile's.",
+        ),
+    ] = None,
     record: Annotated[
-        Path | None, typer.Option(help="Folder for a CSV of every training with its origin.")
+        Path | None, typer.Option(help="Folder for a CSV of every score with its origin.")
     ] = None,
 ) -> None:
     """Compute a table of the paper and print it beside the paper's figures.
@@ -107,10 +133,11 @@ def reproduce(
     wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
     pipeline, store = Pipeline(get_profile(profile), data), Store(runs or default_runs(), data)
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
-    goals = [stage for one in wanted for stage in scores(one, pipeline, rng_seeds)]
+    way = testing.value if testing else pipeline.profile.testing
+    goals = [stage for one in wanted for stage in scores(one, pipeline, rng_seeds, way)]
     run(goals, store, workers=workers, scheduler=scheduler)
     for one in wanted:
-        frame = compute(one, pipeline, store, rng_seeds=rng_seeds, quiet=True)
+        frame = compute(one, pipeline, store, rng_seeds=rng_seeds, testing=way, quiet=True)
         if frame.empty:
             typer.echo(f"{one.name}: profile {profile} has none of its networks", err=True)
             continue
@@ -120,7 +147,10 @@ def reproduce(
             origins.to_csv(record / f"{one.name}.csv", index=False)
         lines = summary(frame, one, profile)
         if format == Format.text:
-            typer.echo(f"{one.name}: {one.title}. mIoU in percent, random seeds {_list(rng_seeds)}")
+            typer.echo(
+                f"{one.name}: {one.title}. mIoU in percent, tested {TESTED[way]}, random seeds "
+                f"{_list(rng_seeds)}"
+            )
         typer.echo(render(lines, format.value))
         if len(wanted) > 1:
             typer.echo()

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure
 
-from wsss.evaluation import predict
 from wsss.figures.slider import Slider
 from wsss.figures.style import (
     NETWORK_TITLES,
@@ -18,6 +17,7 @@ from wsss.figures.style import (
     new_panels,
     show,
 )
+from wsss.inference import predict
 from wsss.pipeline import Pipeline, Recipe
 from wsss.stages import Store
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wsss.cam import merge_cams
 from wsss.data.packed import PackedArrays, pack
-from wsss.evaluation import cam_at_pixels, infer_cams
+from wsss.inference import cam_at_pixels, infer_cams
 from wsss.stages.classifier import Classifier
 from wsss.stages.images import Images
 from wsss.stages.stage import Stage

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from pydantic import Field, ValidationInfo, field_validator
 
 from wsss.data.affine import Augmentation
 from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
-from wsss.evaluation import predict, score
+from wsss.evaluation import score
+from wsss.inference import Protocol, infer_logits, label_map
 from wsss.losses import Unknown
 from wsss.metrics import iou
 from wsss.models.network import Network
@@ -120,18 +123,33 @@ class Segmenter(Stage):
 
 
 class SegmenterScore(Stage):
-    """mIoU of a segmenter on a split, at one scale and without CRF."""
+    """mIoU of a segmenter on a split.
+
+    Attributes
+    ----------
+    protocol : Protocol
+        How it is tested. With a CRF the score without it is kept too, since it comes along.
+    """
 
     stage: Literal["segmenter_score"] = "segmenter_score"
     version: Literal[1] = 1
     segmenter: Segmenter
     images: Images
+    protocol: Protocol = Protocol()
 
     def compute(self, folder: Path, store: Store) -> None:
         """Predict every image and compare."""
         data, masks = _with_masks(self.images, store)
-        maps = predict(self.segmenter.load(store), data.images)
-        _write_score(folder, maps, masks, data.classes)
+        model, crf = self.segmenter.load(store), self.protocol.crf
+        before, after = ([np.empty(0)] * len(data.ids) for _ in range(2))
+        for i, logits in infer_logits(model, data.images, self.protocol):
+            before[i] = after[i] = label_map(logits, data.images[i])
+            if crf is not None:
+                after[i] = label_map(logits, data.images[i], crf)
+        record = _record(after, masks, data.classes)
+        if crf is not None:
+            record["before_crf"] = _record(before, masks, data.classes)
+        _write_score(folder, record)
 
 
 class LabelScore(Stage):
@@ -144,26 +162,32 @@ class LabelScore(Stage):
     def compute(self, folder: Path, store: Store) -> None:
         """Compare every label map."""
         data, masks = _with_masks(self.labels.images, store)
-        _write_score(folder, self.labels.label_maps(store), masks, data.classes)
+        _write_score(folder, _record(self.labels.label_maps(store), masks, data.classes))
 
 
 def read_score(store: Store, stage: SegmenterScore | LabelScore) -> dict[str, Any]:
     """Read a score: ``miou`` and ``iou`` by class, both in percent, and ``confusion``.
 
     The confusion matrix is (L + 1, L + 1): rows truth, columns prediction, the last column unknown.
+    After testing with a CRF there is ``before_crf``, the same three without it.
     """
     return json.loads((store.folder(stage) / "score.json").read_text())
 
 
-def _write_score(folder: Path, maps: Any, masks: PackedArrays, classes: tuple[str, ...]) -> None:
+def _record(
+    maps: Sequence[np.ndarray], masks: PackedArrays, classes: tuple[str, ...]
+) -> dict[str, Any]:
     names = ("background", *classes)
     confusion = score(maps, masks, len(names))
     percent = 100 * iou(confusion)[: len(names)]
-    record = {
+    return {
         "miou": percent.nanmean().item(),
         "iou": dict(zip(names, percent.tolist(), strict=True)),
         "confusion": confusion.tolist(),
     }
+
+
+def _write_score(folder: Path, record: dict[str, Any]) -> None:
     (folder / "score.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

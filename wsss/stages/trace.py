@@ -13,8 +13,8 @@ from torch import Tensor
 
 from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
-from wsss.evaluation import batches_of_one_size
 from wsss.grid import feature_pixels, padded_length
+from wsss.inference import batches_of_one_shape
 from wsss.losses import seed_weights
 from wsss.models.network import Network
 from wsss.replacing import replacing
@@ -169,7 +169,7 @@ def _logits(model: Network, images: PackedArrays) -> Iterator[tuple[list[int], T
     """Logits (N, L, h, w) of the features that lie on the images, for images of one size each."""
     model.eval()
     stride, device = model.output_stride, model.classifier.weight.device
-    for indices in batches_of_one_size(images, batch_size=16):
+    for indices in batches_of_one_shape((image.shape for image in images), batch_size=16):
         pixels = torch.from_numpy(np.stack([images[i] for i in indices])).permute(0, 3, 1, 2)
         height, width = pixels.shape[2:]
         padding = (padded_length(width, stride) - width, padded_length(height, stride) - height)

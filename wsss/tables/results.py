@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
 from wsss.engine import run
-from wsss.pipeline import Pipeline
+from wsss.pipeline import Pipeline, Testing
 from wsss.stages import SegmenterScore, Store, read_score
 from wsss.tables.paper import Table, cells_for
 
+WITH_CRF: Mapping[Testing, Testing] = {"single": "crf", "ms": "ms+crf"}
+"""A score with a CRF holds the one without it."""
 
-def scores(table: Table, pipeline: Pipeline, rng_seeds: Iterable[int]) -> list[SegmenterScore]:
-    """List the stages that a table is read from: one a cell and random seed."""
+
+def scores(
+    table: Table,
+    pipeline: Pipeline,
+    rng_seeds: Iterable[int],
+    testing: Testing | Literal["all"] | None = None,
+) -> list[SegmenterScore]:
+    """List the stages that a table is read from: one a cell and random seed, two if all is tested.
+
+    Parameters
+    ----------
+    table : Table
+        One of `TABLES`.
+    pipeline : Pipeline
+        Profile and data.
+    rng_seeds : iterable of int
+        Random seeds.
+    testing : {"single", "crf", "ms", "ms+crf", "all"}, optional
+        How segmenters are tested; by default the profile's way.
+
+    Returns
+    -------
+    list of SegmenterScore
+    """
+    ways = WITH_CRF.values() if testing == "all" else (testing,)
     return [
-        pipeline.score(cell.recipe, rng_seed)
+        pipeline.score(cell.recipe, rng_seed, way)
         for rng_seed in rng_seeds
         for cell in cells_for(table, pipeline.profile)
+        for way in ways
     ]
 
 
@@ -27,6 +55,7 @@ def reproduce(
     store: Store,
     *,
     rng_seeds: Sequence[int] | None = None,
+    testing: Testing | Literal["all"] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     quiet: bool = False,
@@ -43,37 +72,49 @@ def reproduce(
         Where results lie.
     rng_seeds : sequence of int, optional
         Random seeds; by default those of the profile.
+    testing
+        As in `scores`.
     workers, scheduler, quiet
         As in `wsss.engine.run`.
 
     Returns
     -------
     pandas.DataFrame
-        One line a cell and random seed: ``row``, ``column``, ``seeds`` (how many label maps train
-        the segmenter), ``paper``, ``rng_seed``, ``miou`` (percent) and ``stage``.
+        One line a cell, way of testing and random seed: ``row``, ``column``, ``seeds`` (how many
+        label maps train the segmenter), ``paper``, ``testing``, ``rng_seed``, ``miou`` (percent)
+        and ``stage``.
     """
     rng_seeds = tuple(rng_seeds or pipeline.profile.rng_seeds)
     run(
-        scores(table, pipeline, rng_seeds),
+        scores(table, pipeline, rng_seeds, testing),
         store,
         workers=workers,
         scheduler=scheduler,
         quiet=quiet,
     )
+    everything = testing == "all"
+    ways = get_args(Testing) if everything else (testing or pipeline.profile.testing,)
     lines = []
-    for cell in cells_for(table, pipeline.profile):
-        for rng_seed in rng_seeds:
-            stage = pipeline.score(cell.recipe, rng_seed)
-            lines.append({
-                "row": cell.row,
-                "column": cell.column,
-                "seeds": len(stage.segmenter.labels),
-                "paper": cell.paper,
-                "rng_seed": rng_seed,
-                "miou": read_score(store, stage)["miou"],
-                "stage": stage,
-            })  # fmt: skip
+    for cell, way, rng_seed in product(cells_for(table, pipeline.profile), ways, rng_seeds):
+        stage = pipeline.score(cell.recipe, rng_seed, WITH_CRF.get(way, way) if everything else way)
+        lines.append({
+            "row": cell.row,
+            "column": cell.column,
+            "seeds": len(stage.segmenter.labels),
+            "paper": cell.paper,
+            "testing": way,
+            "rng_seed": rng_seed,
+            "miou": _read(store, stage, way)["miou"],
+            "stage": stage,
+        })  # fmt: skip
     return pd.DataFrame(lines)
+
+
+def _read(store: Store, stage: SegmenterScore, way: Testing) -> dict[str, Any]:
+    """Read a score, or the one before the CRF if that is what was asked for."""
+    score = read_score(store, stage)
+    before = stage.protocol.crf is not None and way in WITH_CRF
+    return score["before_crf"] if before else score
 
 
 def records(frame: pd.DataFrame, store: Store, table: Table, profile: str) -> pd.DataFrame:
@@ -93,16 +134,17 @@ def records(frame: pd.DataFrame, store: Store, table: Table, profile: str) -> pd
     Returns
     -------
     pandas.DataFrame
-        One line a training: table, cell, random seed, mIoU and IoU of every label in percent,
-        identity, seconds of training, peak memory, commit, versions, processor, day.
+        One line a score: table, cell, way of testing, random seed, mIoU and IoU of every label in
+        percent, identity, seconds of training, peak memory, commit, versions, processor, day.
     """
     lines = []
     for run_ in frame.to_dict("records"):
         stage: SegmenterScore = run_["stage"]
-        score, origin = read_score(store, stage), store.provenance(stage.segmenter)
+        score = _read(store, stage, run_["testing"])
+        origin = store.provenance(stage.segmenter)
         lines.append(
             {"profile": profile, "table": table.name}
-            | {key: run_[key] for key in ("row", "column", "seeds", "rng_seed")}
+            | {key: run_[key] for key in ("row", "column", "seeds", "testing", "rng_seed")}
             | {"miou": round(score["miou"], 2)}
             | {f"iou {label}": round(value, 2) for label, value in score["iou"].items()}
             | {"identity": stage.identity[:20]}

@@ -12,6 +12,8 @@ from wsss.tables.paper import Table
 def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
     """Put the paper's figure, ours (mean ± standard deviation) and the difference side by side.
 
+    A column says how the segmenters were tested, if that differs within the table.
+
     Parameters
     ----------
     frame : pandas.DataFrame
@@ -24,24 +26,25 @@ def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One line a cell, all text.
+        One line a cell and way of testing, all text.
 
     Examples
     --------
     >>> from wsss.tables.paper import TABLE2
     >>> frame = pd.DataFrame({
     ...     "row": ["VGG16"] * 2, "column": ["CRF (C)"] * 2, "seeds": 1, "paper": 62.9,
-    ...     "rng_seed": [0, 1], "miou": [60.0, 61.0]})
+    ...     "testing": "single", "rng_seed": [0, 1], "miou": [60.0, 61.0]})
     >>> print(summary(frame, TABLE2, "demo").to_string(index=False))
     CAM network Seed type Seeds paper       demo demo - paper
           VGG16   CRF (C)     1  62.9 60.5 ± 0.7         -2.4
     """
-    lines = []
-    for _, cell in frame.groupby(["row", "column"], sort=False):
+    lines, several = [], len(set(frame["testing"])) > 1
+    for _, cell in frame.groupby(["row", "column", "testing"], sort=False):
         first, miou = cell.iloc[0], pd.Series(cell["miou"])
         lines.append({
             table.row_title: first["row"],
             table.column_title: first["column"],
+            **({"Testing": first["testing"]} if several else {}),
             "Seeds": str(first["seeds"]),
             "paper": f"{first['paper']:.1f}",
             profile: spread(miou),
