@@ -224,3 +224,45 @@ def test_a_read_only_photo_is_fine() -> None:
     pixels.setflags(write=False)
     (seed,) = crf_seeds_of_image(pixels, [cam[0]], cam[0, 1])
     assert seed[0, 9] == 2
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.99))
+def test_a_floor_without_neighbours_is_an_argmax(rng_seed: int, floor: float) -> None:
+    rng = np.random.default_rng(rng_seed)
+    cam, saliency = rng.random((3, 5, 6)).astype(np.float32), rng.random((5, 6))
+    cam[:, :2] = 0  # negative before Eq. 3
+    cam[1] = 0  # absent
+    alone = DenseCRF(gaussian_compat=0, bilateral_compat=0)
+    (seed,) = crf_seeds_of_image(
+        np.zeros((5, 6, 3), np.uint8),
+        [torch.from_numpy(cam)],
+        torch.from_numpy(saliency),
+        crf=alone,
+        cam_floor=floor,
+    )
+    for i, j in np.ndindex(5, 6):
+        scores = [1 - saliency[i, j], max(cam[0, i, j], floor), 0, max(cam[2, i, j], floor)]
+        if np.ptp(np.sort(scores)[-2:]) > 1e-5:  # float32 may decide a tie
+            assert seed[i, j] == np.argmax(scores)
+
+
+def test_a_floor_keeps_what_saliency_sees_and_the_cam_does_not() -> None:
+    image, cam = two_halves()
+    cam[:, 1, :, 5:8] = 0
+    saliency = torch.zeros(1, 8, 10)
+    saliency[..., 5:] = 0.99
+    eroded = crf_seed(image, cam, saliency, crf=DenseCRF(iterations=0))
+    whole = crf_seed(image, cam, saliency, crf=DenseCRF(iterations=0), cam_floor=0.1)
+    assert eroded[0, 0].tolist() == 8 * [0] + 2 * [2]
+    assert whole[0, 0].tolist() == 5 * [0] + 5 * [2]
+
+
+def test_a_floor_shows_no_class_that_one_of_the_cams_lacks() -> None:
+    image, cam = two_halves()
+    lacking = cam[0].flip(0)  # class 1 alone
+    together = crf_seeds_of_image(
+        image[0].permute(1, 2, 0).numpy(), [cam[0], lacking], torch.full((8, 10), 0.99),
+        cam_floor=0.5,
+    )  # fmt: skip
+    assert [seed.unique().tolist() for seed in together] == [[2], [1]]

@@ -207,7 +207,12 @@ class Pipeline:
         """Return the seeds of one type from one set of maps."""
         saliency = self.profile.saliency(cams.images)
         if kind == "C":
-            return CrfSeeds(cams=cams, saliency=saliency, crf=self.profile.crf)
+            return CrfSeeds(
+                cams=cams,
+                saliency=saliency,
+                crf=self.profile.crf,
+                cam_floor=self.profile.cam_floor,
+            )
         return ThresholdSeeds(
             cams=cams,
             saliency=saliency,

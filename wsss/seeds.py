@@ -88,7 +88,12 @@ def threshold_seed(
 
 
 def crf_seed(
-    image: Tensor, cam: Tensor, saliency: Tensor, *, crf: DenseCRF | None = None
+    image: Tensor,
+    cam: Tensor,
+    saliency: Tensor,
+    *,
+    crf: DenseCRF | None = None,
+    cam_floor: float = 0.0,
 ) -> Tensor:
     """Seed by dense CRF over [1 - saliency; CAM]: every pixel gets a label, none is unknown.
 
@@ -106,6 +111,8 @@ def crf_seed(
         In [0, 1], high on what stands out.
     crf : DenseCRF, optional
         Parameters and backend; `DenseCRF()` by default (those of psa, DSRG and the authors' ICD).
+    cam_floor : float
+        As in `crf_seeds_of_image`.
 
     Returns
     -------
@@ -137,14 +144,21 @@ def crf_seed(
             "are (N, 3, H, W) and (N, C, H, W)"
         )
     seeds = [
-        crf_seeds_of_image(pixels.permute(1, 2, 0).numpy(), [maps], salient, crf=crf)[0]
+        crf_seeds_of_image(
+            pixels.permute(1, 2, 0).numpy(), [maps], salient, crf=crf, cam_floor=cam_floor
+        )[0]
         for pixels, maps, salient in zip(image, cam, saliency, strict=True)
     ]
     return torch.stack(seeds)
 
 
 def crf_seeds_of_image(
-    image: np.ndarray, cams: Sequence[Tensor], saliency: Tensor, *, crf: DenseCRF | None = None
+    image: np.ndarray,
+    cams: Sequence[Tensor],
+    saliency: Tensor,
+    *,
+    crf: DenseCRF | None = None,
+    cam_floor: float = 0.0,
 ) -> list[Tensor]:
     """All CRF seeds of one image (several scales, several networks), sharing one CRF.
 
@@ -161,6 +175,12 @@ def crf_seeds_of_image(
         In [0, 1].
     crf : DenseCRF, optional
         Parameters and backend.
+    cam_floor : float
+        What a present class scores at least (not in the paper). Eq. 3 gives a zero to every pixel
+        whose map is negative, and -log makes of this zero a veto: where a map is sparse, the
+        middle of an object turns to background though saliency sees it. With a floor of
+        `foreground_above`, a value too low to make a threshold seed says nothing here either, and
+        saliency decides. In [0, 1).
 
     Returns
     -------
@@ -178,11 +198,18 @@ def crf_seeds_of_image(
     if not len(present):
         return [torch.zeros(saliency.shape, dtype=torch.uint8) for _ in cams]
     background = (1 - saliency)[None]
-    scores = torch.stack([torch.cat([background, cam[present]]) for cam in cams])
+    foreground = [_at_least(cam_floor, cam[present]) for cam in cams]
+    scores = torch.stack([torch.cat([background, maps]) for maps in foreground])
     unary = -scores.clamp(min=SMALLEST_SCORE).log()  # (K, M, H, W)
     probabilities = (crf or DenseCRF())(image, unary.float().numpy())
     labels = torch.cat([torch.zeros(1, dtype=torch.long), present + 1]).to(torch.uint8)
     return [labels[torch.from_numpy(p).argmax(0)] for p in probabilities]
+
+
+def _at_least(floor: float, maps: Tensor) -> Tensor:
+    """Raise maps (M, H, W) to a floor, but not those that are zero everywhere."""
+    shown = maps.amax((1, 2), keepdim=True) > 0
+    return torch.where(shown, maps.clamp(min=floor), maps)
 
 
 def _check(cam: Tensor, saliency: Tensor) -> None:

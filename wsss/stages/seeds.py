@@ -73,6 +73,7 @@ class CrfSeeds(Stage):
     cams: AnyCams
     saliency: Saliency
     crf: DenseCRF = DenseCRF()
+    cam_floor: float = Field(0.0, ge=0, lt=1)
 
     @property
     def images(self) -> Images:
@@ -85,10 +86,13 @@ class CrfSeeds(Stage):
         images = self.images.load(store).images
 
         def seed(index: int) -> np.ndarray:
-            cams = [read(index)]
-            return crf_seeds_of_image(images[index], cams, _unit(saliency[index]), crf=self.crf)[
-                0
-            ].numpy()
+            return crf_seeds_of_image(
+                images[index],
+                [read(index)],
+                _unit(saliency[index]),
+                crf=self.crf,
+                cam_floor=self.cam_floor,
+            )[0].numpy()
 
         pack(folder / "labels", (seed(index) for index in range(len(saliency))))
 
