@@ -208,7 +208,7 @@ def test_a_file_that_wants_to_run_something_is_refused(tmp_path):
         ({"width": float("nan")}, "must be positive"),
         (
             {"name": "vgg16_scenes", "weights": "imagenet"},
-            "'vgg16_scenes', only for efficientnet_lite0, resnet101, resnet38",
+            "'vgg16_scenes', only for efficientnet_lite0, resnet101, resnet101_three_layers",
         ),
         ({"name": "resnet38", "head": "largefov"}, "CAMs only"),
         ({"name": "squeezenet1_1", "width": 0.5}, r"squeezenet1_1: width 0\.5"),

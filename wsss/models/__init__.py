@@ -19,6 +19,7 @@ BUILDERS: dict[str, Callable[..., Network]] = {
     "resnet38": partial(resnet38.build, resnet38.RESNET38),
     "resnet38_scenes": partial(resnet38.build, resnet38.RESNET38_SCENES),
     "resnet101": partial(resnet101.build, resnet101.RESNET101),
+    "resnet101_three_layers": partial(resnet101.build, resnet101.RESNET101_THREE_LAYERS),
     "resnet101_scenes": partial(resnet101.build, resnet101.RESNET101_SCENES),
     "squeezenet1_1": squeezenet.build,
     "efficientnet_lite0": efficientnet.build,
@@ -29,6 +30,7 @@ IMAGENET_LOADERS: dict[str, Callable[[Network], None]] = {
     "vgg16": imagenet.load_vgg16,
     "resnet38": imagenet.load_resnet38,
     "resnet101": imagenet.load_resnet101,
+    "resnet101_three_layers": imagenet.load_resnet101,
     "squeezenet1_1": squeezenet.load_imagenet,
     "efficientnet_lite0": imagenet.load_efficientnet_lite0,
 }
@@ -52,7 +54,8 @@ def get_model(
     ----------
     name
         A key of `BUILDERS`. ``vgg16``, ``resnet38`` and ``resnet101`` are the paper's, with output
-        stride 8; the ``_scenes`` ones have the same structure, fewer layers and channels and
+        stride 8 (``resnet101_three_layers`` is another reading of the last one's head); the
+        ``_scenes`` ones have the same structure, fewer layers and channels and
         output stride 4, for the drawn scenes.
     head
         ``"cam"`` for class maps, ``"largefov"`` for a segmenter.
@@ -61,7 +64,7 @@ def get_model(
     weights
         None for random ones, ``"imagenet"`` for those that come with a package, or a file that
         ``torch.save(network.state_dict(), path)`` wrote. Only the trunk is filled, completely or
-        not at all; the classifier is always new (Sec. 5.2).
+        not at all; the classifier, and layers beside it, are always new (Sec. 5.2).
     width
         Multiplies the trunk's channel counts, to the nearest multiple of 8.
 

@@ -60,14 +60,16 @@ class Network(nn.Module):
     (Sec. 4.1; a bias and a 1x1 convolution commute with the mean). With head ``"largefov"`` they
     are the segmentation logits.
 
-    The classifier is the only new layer: its weights are drawn from Normal(0, 0.01), its bias is 0
-    (Sec. 5.2 and the authors' related code), from torch's global generator, so that
-    ``torch.manual_seed(rng_seed)`` fixes them.
+    The classifier is the only new layer, unless there are `hidden` ones: its weights are drawn from
+    Normal(0, 0.01), its bias is 0 (Sec. 5.2 and the authors' related code), from torch's global
+    generator, so that ``torch.manual_seed(rng_seed)`` fixes them.
 
     Parameters
     ----------
     trunk
         Normalised images ``(N, 3, H, W)`` to features ``(N, D, h, w)``.
+    hidden
+        New layers between the two, none by default.
     classifier
         Features to logits ``(N, num_classes, h, w)``.
     output_stride
@@ -107,17 +109,21 @@ class Network(nn.Module):
         output_stride: int,
         normalisation: Normalisation,
         freeze_batchnorm: bool = False,
+        hidden: nn.Sequential | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
+        self.hidden = nn.Sequential() if hidden is None else hidden
         self.classifier = classifier
         self.output_stride = output_stride
         self.normalisation = normalisation
         self.freeze_batchnorm = freeze_batchnorm
         self.initialisation = "random"
-        nn.init.normal_(classifier.weight, std=0.01)
-        if classifier.bias is not None:
-            nn.init.zeros_(classifier.bias)
+        for layer in (*self.hidden, classifier):
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, std=0.01)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
         if freeze_batchnorm:
             for norm in self._batchnorms():
                 norm.requires_grad_(False)
@@ -125,7 +131,7 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images ``(N, 3, H, W)`` to logits ``(N, num_classes, h, w)``."""
-        return self.classifier(self.trunk(images))
+        return self.classifier(self.hidden(self.trunk(images)))
 
     def train(self, mode: bool = True) -> Network:
         """Switch to training, leaving frozen BatchNorm in evaluation; see `freeze_batchnorm`."""
@@ -140,9 +146,9 @@ class Network(nn.Module):
 
 
 def parameter_groups(model: Network) -> dict[str, list[nn.Parameter]]:
-    """Split the trainable parameters into the trunk's and the new classifier's.
+    """Split the trainable parameters into the trunk's and those of the new layers.
 
-    Sec. 5.2: the new layer learns ten times as fast. Its bias belongs to the same group as its
+    Sec. 5.2: a new layer learns ten times as fast. Its bias belongs to the same group as its
     weight, and no bias has a rate of its own: so in the authors' related code (ICD, MCIC), unlike
     Caffe's habit of doubling it.
 
@@ -155,7 +161,12 @@ def parameter_groups(model: Network) -> dict[str, list[nn.Parameter]]:
     """
     return {
         "pretrained": [p for p in model.trunk.parameters() if p.requires_grad],
-        "new": [p for p in model.classifier.parameters() if p.requires_grad],
+        "new": [
+            p
+            for new in (model.hidden, model.classifier)
+            for p in new.parameters()
+            if p.requires_grad
+        ],
     }
 
 
@@ -163,8 +174,8 @@ def load_trunk(model: Network, path: str | Path) -> None:
     """Fill the trunk from a file, completely or not at all.
 
     The file is what ``torch.save(network.state_dict(), path)`` writes for the same network at the
-    same width, with either head; nothing but tensors is unpickled. Its classifier, if it has one,
-    is never read: the classifier is a new layer (Sec. 5.2). `model.initialisation` becomes the
+    same width, with either head; nothing but tensors is unpickled. Its new layers, if it has
+    any, are never read (Sec. 5.2). `model.initialisation` becomes the
     report "<file>: loaded n of m trunk tensors".
 
     Raises
@@ -178,7 +189,7 @@ def load_trunk(model: Network, path: str | Path) -> None:
     found = {
         name.removeprefix("trunk."): value
         for name, value in state.items()
-        if not name.startswith("classifier.")
+        if not name.startswith(("classifier.", "hidden."))
     }
     differences = [f"{name} is missing" for name in wanted if name not in found]
     differences += [f"{name} is unknown" for name in found if name not in wanted]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from torch import nn
@@ -37,7 +37,9 @@ class ResNet101Architecture:
         stride of the first one, and the dilation of all but the first one, which keeps the
         dilation of the stage before.
     largefov_dilation
-        Dilation of the 3x3 classifier.
+        Dilation of the 3x3 convolution of LargeFOV.
+    largefov_hidden
+        Channels of LargeFOV's hidden layers; None if that convolution is the classifier.
     freeze_batchnorm
         See `Network`.
     normalisation
@@ -52,6 +54,7 @@ class ResNet101Architecture:
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
     largefov_dilation: int
+    largefov_hidden: int | None
     freeze_batchnorm: bool
     normalisation: Normalisation
 
@@ -65,6 +68,7 @@ RESNET101 = ResNet101Architecture(
     strides=(1, 2, 1, 1),
     dilations=(1, 1, 2, 4),
     largefov_dilation=12,
+    largefov_hidden=None,
     freeze_batchnorm=True,
     normalisation=IMAGENET,
 )
@@ -72,7 +76,14 @@ RESNET101 = ResNet101Architecture(
 
 The trunk is torchvision's ``resnet101(replace_stride_with_dilation=[False, True, True])``, name by
 name, without its pool and its linear layer. The classifier is one convolution, as in CIAN
-``resnet101_largefov`` and MCIC ``_ResLargeFov``, medium to high confidence; OAA and L2G put three.
+``resnet101_largefov`` and MCIC ``_ResLargeFov``, medium to high confidence.
+"""
+
+RESNET101_THREE_LAYERS = replace(RESNET101, largefov_hidden=1024)
+"""The other reading of ResNet101-LargeFOV: the three new layers of L2G's ``DeepLabV1_largeFOV``.
+
+A dilated 3x3 and a 1x1 convolution to 1024 channels, with ReLU and dropout of whole channels after
+each, then a 1x1 classifier: VGG16-LargeFOV's form on another trunk. 62.4 million parameters.
 """
 
 RESNET101_SCENES = ResNet101Architecture(
@@ -84,6 +95,7 @@ RESNET101_SCENES = ResNet101Architecture(
     strides=(1, 2, 1, 1),
     dilations=(1, 1, 1, 1),
     largefov_dilation=3,
+    largefov_hidden=None,
     freeze_batchnorm=False,
     normalisation=SCENES,
 )
@@ -103,9 +115,10 @@ def build(
     Parameters
     ----------
     architecture
-        `RESNET101` or `RESNET101_SCENES`.
+        `RESNET101`, `RESNET101_THREE_LAYERS` or `RESNET101_SCENES`.
     head
-        ``"largefov"`` (one dilated 3x3 convolution) or ``"cam"`` (one 1x1 convolution).
+        ``"largefov"`` (one dilated 3x3 convolution, or three layers that begin with it) or
+        ``"cam"`` (one 1x1 convolution).
     num_classes
         Channels of the logits.
     width
@@ -119,15 +132,33 @@ def build(
     """
     trunk = _trunk(architecture, width)
     features = 4 * scaled(architecture.planes[-1], width)
-    dilation = architecture.largefov_dilation
+    dilation, hidden = architecture.largefov_dilation, None
+    if head == "cam":
+        classifier = nn.Conv2d(features, num_classes, 1)
+    elif architecture.largefov_hidden is None:
+        classifier = nn.Conv2d(features, num_classes, 3, padding=dilation, dilation=dilation)
+    else:
+        channels = scaled(architecture.largefov_hidden, width)
+        hidden = _hidden_layers(features, channels, dilation)
+        classifier = nn.Conv2d(channels, num_classes, 1)
     return Network(
         trunk,
-        nn.Conv2d(features, num_classes, 3, padding=dilation, dilation=dilation)
-        if head == "largefov"
-        else nn.Conv2d(features, num_classes, 1),
+        classifier,
         output_stride=2 * (2 if architecture.stem_pool else 1) * prod(architecture.strides),
         normalisation=architecture.normalisation,
         freeze_batchnorm=architecture.freeze_batchnorm,
+        hidden=hidden,
+    )
+
+
+def _hidden_layers(features: int, channels: int, dilation: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(features, channels, 3, padding=dilation, dilation=dilation),
+        nn.ReLU(inplace=True),
+        nn.Dropout2d(0.5),
+        nn.Conv2d(channels, channels, 1),
+        nn.ReLU(inplace=True),
+        nn.Dropout2d(0.5),
     )
 
 
