@@ -111,6 +111,8 @@ class Profile:
         Sides of the noise's blocks, as shares of the square root of the foreground's area.
     sharpness : float
         s of Eq. 6 (Sec. 4.5: 1).
+    cam_floor : float
+        What a present class scores at least in the CRF seeds (not in the paper: 0).
     class_conflict : {"argmax", "unknown"}
         Where two classes pass the threshold, the larger one or unknown. Not settled by the paper
         ("conflict" is not explained); the authors' ICD code takes the larger one.
@@ -145,6 +147,7 @@ class Profile:
     pilot_schedule: Schedule
     pilot_blocks: tuple[float, float]
     sharpness: float = 1.0
+    cam_floor: float = 0.0
     class_conflict: ClassConflict = "argmax"
     cam_bias: bool = False
     renormalise_merged: bool = True
