@@ -178,7 +178,7 @@ def plan(
 @data_app.command("demo")
 def data_demo(
     out: Annotated[Path, typer.Option("--out", help="New or empty folder.")],
-    train: Annotated[int, typer.Option(min=1, help="Scenes to train on.")] = 240,
+    train: Annotated[int, typer.Option(min=1, help="Scenes to train on.")] = 480,
     val: Annotated[int, typer.Option(min=1, help="Scenes to validate on.")] = 400,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 1,
 ) -> None:

@@ -57,7 +57,7 @@ DRAWING_VERSION = 1
 def write_scenes(
     folder: str | Path,
     *,
-    train: int = 240,
+    train: int = 480,
     val: int = 400,
     pilot: int = 80,
     rng_seed: int = 1,

@@ -31,7 +31,7 @@ class Scenes(Stage):
     stage: Literal["scenes"] = "scenes"
     version: Literal[1] = 1
     drawing_version: int = DRAWING_VERSION
-    train: int = 240
+    train: int = 480
     val: int = 400
     pilot: int = 80
     rng_seed: int = 1
