@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
+import wsss.engine
 from wsss.data.affine import Augmentation
-from wsss.engine import default_runs, graph, run
+from wsss.engine import default_runs, default_workers, graph, run, visible_gpus
 from wsss.errors import InputError
 from wsss.stages import (
     Images,
@@ -45,6 +47,18 @@ class Sum(Stage):
             raise InputError(f"number {self.number} is bad; give another")
         came = [int((store.folder(each) / "sum").read_text()) for each in self.parents_]
         (folder / "sum").write_text(str(self.number + sum(came)))
+
+
+class SeenGpu(Stage):
+    """Writes down which GPU its process may use."""
+
+    stage: Literal["seen_gpu"] = "seen_gpu"
+    version: Literal[1] = 1
+    number: int
+
+    def compute(self, folder: Path, store: Store) -> None:
+        time.sleep(0.2)  # so that one worker does not take all
+        (folder / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
 
 
 @pytest.fixture
@@ -172,3 +186,37 @@ def test_an_input_error_in_a_worker_is_one_input_error_here(store: Store, log: P
         run(later, store, workers=2, quiet=True)
     assert numbers(log) == [1, 2]
     assert [store.done(stage) for stage in (good, bad, *later)] == [True, False, False, False]
+
+
+# --- GPUs (pretended: only their names are dealt out here) ---------------------------------
+
+
+def test_workers_are_dealt_one_gpu_each(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsss.engine, "visible_gpus", lambda: ["3", "GPU-5ab"])
+    goals = [SeenGpu(number=number) for number in range(6)]
+    run(goals, store, quiet=True)
+    seen = [(store.folder(goal) / "gpu").read_text() for goal in goals]
+    assert set(seen) == {"3", "GPU-5ab"}
+
+
+@pytest.mark.parametrize(
+    ("count", "named", "expected"),
+    [
+        (0, None, []),
+        (0, "", []),
+        (0, "-1", []),
+        (2, None, ["0", "1"]),
+        (2, "2,GPU-5ab", ["2", "GPU-5ab"]),
+        (1, "2,-1,0", ["2"]),
+    ],
+)
+def test_gpus_that_this_process_sees(
+    monkeypatch: pytest.MonkeyPatch, count: int, named: str | None, expected: list[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert visible_gpus() == expected
+    if expected:
+        assert default_workers() == count

@@ -79,7 +79,8 @@ def run(
     store : Store
         Where results lie; what is there is not computed again.
     workers : int, optional
-        Local processes of one thread each; by default one a core. With 1 all runs in this process.
+        Local processes of one thread each; by default one a GPU, or one a core where there are
+        none. With 1 all runs in this process. Several GPUs are dealt out to them in turn.
     scheduler : str, optional
         Address of a Dask scheduler whose workers see the same files; no local ones are started.
     quiet : bool
@@ -108,11 +109,22 @@ def run(
 
 
 def default_workers() -> int:
-    """One worker a core that this process may use, if each finds 2 GB of memory."""
+    """One worker a GPU, else one a core that this process may use, if each finds 2 GB of memory."""
+    if gpus := visible_gpus():
+        return len(gpus)
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 
     return min(CPU_COUNT, max(1, int(MEMORY_LIMIT // 2e9)))
+
+
+def visible_gpus() -> list[str]:
+    """Names by which CUDA_VISIBLE_DEVICES may ask for the GPUs that this process sees."""
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
+    return named.split(",")[:count]
 
 
 def _run_here(todo: Sequence[Stage], store: Store, progress: _Progress) -> None:
@@ -171,7 +183,20 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
         ) as cluster,
         Client(cluster) as client,
     ):
+        _deal_out(visible_gpus(), client)
         yield client
+
+
+def _deal_out(gpus: Sequence[str], client: Client) -> None:
+    """Let each local worker see one GPU only, before its first stage looks for one."""
+    from distributed import Worker, WorkerPlugin
+
+    class OneGpu(WorkerPlugin):
+        def setup(self, worker: Worker) -> None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpus[int(worker.name) % len(gpus)]
+
+    if gpus:
+        client.register_plugin(OneGpu())
 
 
 class _Progress:

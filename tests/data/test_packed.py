@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import tempfile
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def test_reads_what_was_written(shapes: list[tuple], dtype: str, rng_seed: int) 
                 assert found.dtype == array.dtype
                 assert opened.shape(index) == found.shape == array.shape
                 assert np.array_equal(found, array)
+
+
+def test_travels_to_another_process_as_a_path(tmp_path: Path) -> None:
+    packed = pack(tmp_path / "a", [np.arange(100_000), np.arange(3)])
+    sent = pickle.dumps(packed)
+    assert len(sent) < 1000
+    received = pickle.loads(sent)
+    assert all(np.array_equal(a, b) for a, b in zip(packed, received, strict=True))
 
 
 def test_arrays_may_lie_in_memory_in_any_way(tmp_path: Path, rng: np.random.Generator) -> None:

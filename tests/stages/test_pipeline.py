@@ -44,6 +44,7 @@ from wsss.stages import (
     Store,
     ThresholdSeeds,
     TrueLabels,
+    WeightTrace,
     read_score,
 )
 from wsss.tasks import segmenter_loss
@@ -400,7 +401,7 @@ def test_a_training_that_is_interrupted_goes_on(
     steps = 0
 
     def interrupted(*choices: Any) -> Callable[..., torch.Tensor]:
-        def loss(model: Network, *batch: torch.Tensor) -> torch.Tensor:
+        def loss(model: Network, *batch: torch.Tensor) -> tuple[torch.Tensor, Any]:
             nonlocal steps
             steps += 1
             if steps == 2:  # one step makes an epoch
@@ -415,7 +416,9 @@ def test_a_training_that_is_interrupted_goes_on(
             store.ensure(stage)
     assert not store.done(stage)
     (checkpoint,) = store.runs.rglob("checkpoint.pt")
-    assert len(torch.load(checkpoint, weights_only=True)["history"]) == 1
+    state = torch.load(checkpoint, weights_only=True)
+    assert len(state["history"]) == 1
+    torch.save(state | {"seconds": 1000.0}, checkpoint)  # as if that epoch had taken so long
 
     store.ensure(stage)
     whole = Store(tmp_path / "other", data)
@@ -423,6 +426,42 @@ def test_a_training_that_is_interrupted_goes_on(
     assert equal(weights(store, stage), weights(whole, stage))
     records = [(each.folder(stage) / "history.json").read_text() for each in (store, whole)]
     assert records[0] == records[1]
+    seconds = [each.provenance(stage)["seconds"] for each in (store, whole)]
+    assert seconds[0] > 1000 > seconds[1]
+
+
+@pytest.mark.parametrize("trained", ["classifier", "segmenter"])
+def test_a_trained_network_is_loaded_to_the_accelerator(
+    store: Store, train: Images, monkeypatch: pytest.MonkeyPatch, trained: str
+) -> None:
+    """Torch's device "meta", which holds no values, plays the accelerator."""
+    stage = {"classifier": classifier(train), "segmenter": segmenter(TrueLabels(images=train))}
+    store.ensure(stage[trained])
+    assert {p.device.type for p in stage[trained].load(store).parameters()} == {"cpu"}
+    monkeypatch.setattr("lightning_fabric.Fabric.device", torch.device("meta"))
+    model = stage[trained].load(store)
+    assert {p.device.type for p in model.parameters()} == {"meta"}
+    assert not model.training
+
+
+@pytest.mark.slow
+def test_two_processes_make_one_result(
+    store: Store, train: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One holds the lock and starts the two, one of which writes; a trace is as picklable."""
+    network = NetworkSpec(name="vgg16", width=0.03)
+    stage = WeightTrace(segmenter=segmenter(TrueLabels(images=train), network=network))
+    monkeypatch.setenv("WSSS_PROCESSES", "2")
+    store.ensure(stage)
+    assert sorted(path.name for path in store.folder(stage).iterdir()) == [
+        "epoch_0001.npz", "epoch_0002.npz", "history.json", "model.pt", "provenance.json",
+        "spec.json",
+    ]  # fmt: skip
+    history = json.loads((store.folder(stage) / "history.json").read_text())
+    assert len(history["loss"]) == SCHEDULE.epochs
+    store.ensure(stage.segmenter)
+    first, second = (torch.load(store.folder(s) / "model.pt") for s in (stage, stage.segmenter))
+    assert equal(first, second)
 
 
 def test_no_masks_no_score_but_training_needs_none(store: Store, data: Path) -> None:

@@ -115,11 +115,11 @@ def test_an_interrupted_trace_goes_on(
 ) -> None:
     look, calls = wsss.stages.trace._look, []
 
-    def interrupted(*arguments: Any) -> dict[str, Any]:
+    def interrupted(*arguments: Any, **options: Any) -> dict[str, Any]:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return look(*arguments)
+        return look(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(wsss.stages.trace, "_look", interrupted)

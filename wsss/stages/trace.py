@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,10 +31,11 @@ UNKNOWN = 255
 class WeightTrace(Stage):
     """The same training once more, looked at after every epoch.
 
-    Training is deterministic, so the network goes through the states that the segmenter went
-    through. After each epoch it predicts every whole training image in evaluation mode; the weights
-    of Eq. 6 follow at the resolution of the features. The training itself sees the images
-    augmented and cropped, and the network in training mode: its weights are like these, not these.
+    Training is deterministic, so on the same kind of machine the network goes through the states
+    that the segmenter went through. After each epoch it predicts every whole training image in
+    evaluation mode; the weights of Eq. 6 follow at the resolution of the features. The training
+    itself sees the images augmented and cropped, and the network in training mode: its weights are
+    like these, not these.
 
     Attributes
     ----------
@@ -59,16 +61,16 @@ class WeightTrace(Stage):
                 f"split '{segmenter.images.split}' has no masks, so nobody can say which labels "
                 "are right: trace a training on images with masks"
             )
-        seeds = [source.label_maps(store) for source in segmenter.labels]
-
-        def look(epoch: int, model: Network) -> None:
-            found = _look(model, data.images, seeds, masks, segmenter, self.shown)
-            # After a kill, an epoch's file is whole or absent.
-            path = folder / f"epoch_{epoch:04d}.npz"
-            with replacing(path) as aside, aside.open("wb") as file:
-                np.savez_compressed(file, **found)
-
-        return segmenter.train(folder, store, after_epoch=look).seconds_before
+        look = partial(
+            _look,
+            images=data.images,
+            seeds=[source.label_maps(store) for source in segmenter.labels],
+            masks=masks,
+            segmenter=segmenter,
+            shown=self.shown,
+        )
+        keep = partial(_keep, look=look, folder=folder)  # not a closure: processes may be sent it
+        return segmenter.train(folder, store, after_epoch=keep).seconds_before
 
 
 def read_trace(store: Store, stage: WeightTrace) -> dict[str, Any]:
@@ -121,6 +123,13 @@ def at_features(label_map: np.ndarray, output_stride: int) -> np.ndarray:
     """
     rows, columns = (feature_pixels(length, output_stride) for length in label_map.shape)
     return np.array(label_map[np.ix_(rows, columns)])
+
+
+def _keep(epoch: int, model: Network, *, look: Callable[..., dict[str, Any]], folder: Path) -> None:
+    """Write what is seen after an epoch; after a kill, its file is whole or absent."""
+    path = folder / f"epoch_{epoch:04d}.npz"
+    with replacing(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **look(model))
 
 
 @torch.inference_mode()
