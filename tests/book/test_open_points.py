@@ -15,6 +15,7 @@ import wsss.crf
 import wsss.data.labels
 import wsss.data.voc
 import wsss.data.voc_setup
+import wsss.inference
 import wsss.losses
 import wsss.models
 import wsss.noise
@@ -25,8 +26,8 @@ import wsss.training
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "open_points.md"
 MODULES = [
-    wsss.cam, wsss.crf, wsss.data.labels, wsss.data.voc, wsss.data.voc_setup, wsss.losses,
-    wsss.models, wsss.noise, wsss.pipeline, wsss.seeds, wsss.stages, wsss.training,
+    wsss.cam, wsss.crf, wsss.data.labels, wsss.data.voc, wsss.data.voc_setup, wsss.inference,
+    wsss.losses, wsss.models, wsss.noise, wsss.pipeline, wsss.seeds, wsss.stages, wsss.training,
 ]  # fmt: skip
 
 
