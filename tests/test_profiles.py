@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from wsss.data.affine import Augmentation
 from wsss.data.subset import Subset
+from wsss.data.voc import VOC_CLASSES
+from wsss.downloads import DOWNLOADS
 from wsss.errors import InputError
 from wsss.pipeline import PilotRecipe, Pipeline, Recipe, SeedType
 from wsss.profiles import ANIMALS, PROFILES, get_profile
 from wsss.stages import (
     CrfSeeds,
     MergedCams,
+    NetworkSpec,
     NoisyLabels,
     PhotoFolder,
     ThresholdSeeds,
     TrueLabels,
 )
 from wsss.tables import TABLES
+from wsss.training import Schedule
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +139,77 @@ def test_photos_of_any_size_and_number_are_seen_alike(make_voc) -> None:
     larger = source.model_copy(update={"longest_side": 500})
     more = source.model_copy(update={"subset": Subset("train", "train_official", 300)})
     assert len({source.identity, larger.identity, more.identity}) == 3
+
+
+# --- the paper's own ------------------------------------------------------------------------
+
+
+def test_the_paper_profile_trains_as_sec_5_2_says() -> None:
+    profile = get_profile("paper")
+    schedule = profile.classifier_schedule
+    assert schedule == Schedule()  # its defaults are Sec. 5.2's
+    assert (schedule.optimizer, schedule.epochs, schedule.batch_size) == ("sgd", 20, 16)
+    assert (schedule.lr, schedule.head_multiplier, schedule.power) == (1e-3, 10, 0.9)
+    assert schedule.decay_every == "epoch"
+    assert profile.classifier_augmentation == Augmentation(crop=321, scales=(0.5, 1.5), mirror=True)
+    assert profile.scales == (1.0, 0.75, 0.5)
+    assert (profile.foreground_above, profile.background_below) == (0.1, 0.06)
+    assert profile.sharpness == 1
+    assert profile.testing == "ms+crf"
+
+
+def test_the_paper_profile_plans_every_cell_without_data() -> None:
+    pipeline = Pipeline(get_profile("paper"))
+    score = pipeline.score(Recipe(("T", "C"), "multi", ("vgg16", "resnet38")), 0)
+    assert len(score.segmenter.labels) == 12
+    assert score.segmenter.images.split == "train_aug"
+    assert score.images.split == "val"
+    assert pipeline.images("val").source.classes == VOC_CLASSES
+    assert pipeline.label_score(score.segmenter.labels[0]).images.split == "train"
+    assert pipeline.labels(PilotRecipe(0.1), 0)[0].images.split == "train_aug"
+
+
+def test_only_resnet101_learns_at_half_the_rate() -> None:
+    pipeline = Pipeline(get_profile("paper"))
+    assert pipeline.segmenter(Recipe(("T",)), 0).schedule.lr == 1e-3
+    assert pipeline.segmenter(Recipe(("T",), segmenter="resnet101"), 0).schedule.lr == 5e-4
+    assert pipeline.segmenter(PilotRecipe(0.1), 0).schedule.lr == 1e-3
+
+
+def test_downloaded_weights_are_in_the_identity() -> None:
+    checksums = {
+        name: spec.weights_checksum
+        for name, spec in Pipeline(get_profile("paper")).profile.cam_networks.items()
+    }
+    assert checksums == {
+        "vgg16": DOWNLOADS["vgg16"].checksum,
+        "resnet38": DOWNLOADS["resnet38"].checksum,
+    }
+    spec = NetworkSpec.imagenet("resnet101")
+    assert (spec.random.weights, spec.random.weights_checksum) == (None, None)
+
+
+def test_a_paper_run_without_its_weights_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WSSS_WEIGHTS", str(tmp_path))
+    with pytest.raises(InputError, match="run: wsss weights fetch vgg16"):
+        NetworkSpec.imagenet("vgg16").build("cam", 20, 0)
+
+
+def test_a_paper_run_needs_its_splits(make_voc: Callable[..., Path]) -> None:
+    root = make_voc(4)
+    (root / "classes.txt").unlink()
+    with pytest.raises(InputError, match="no split 'train_aug'; there are train, val"):
+        Pipeline(get_profile("paper"), root)
+
+
+def test_photos_score_their_seeds_on_official_masks_if_they_are_told_apart(
+    make_voc: Callable[..., Path],
+) -> None:
+    plain = Pipeline(get_profile("photo"), make_voc(4, classes=ANIMALS, name="plain"))
+    splits = {"train": [0, 1], "train_official": [1], "val": [2, 3]}
+    told = Pipeline(get_profile("photo"), make_voc(4, classes=ANIMALS, name="told", splits=splits))
+    for pipeline, split in ((plain, "train"), (told, "train_official")):
+        (label,) = pipeline.labels(Recipe(("T",)), 0)
+        assert pipeline.label_score(label).images.split == split

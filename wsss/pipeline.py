@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -14,21 +15,24 @@ from wsss.losses import Unknown
 from wsss.seeds import ClassConflict
 from wsss.stages import (
     AnyCams,
+    AnySaliency,
     Cams,
     Classifier,
     CrfSeeds,
     Images,
     Labels,
+    LabelScore,
     MergedCams,
     NetworkSpec,
     NoisyLabels,
     PhotoFolder,
-    Saliency,
+    SaliencyName,
     Scenes,
     Segmenter,
     SegmenterScore,
     ThresholdSeeds,
     TrueLabels,
+    choose_saliency,
 )
 from wsss.training import Schedule
 
@@ -97,8 +101,8 @@ class Profile:
         How their samples are varied.
     scales : tuple of float
         Input scales of the CAMs; the first is "single-scale" (Sec. 5.3: 1, 0.75, 0.5).
-    saliency : callable
-        Images to their saliency stage.
+    saliency : str
+        Where it comes from, see `wsss.stages.choose_saliency`.
     foreground_above, background_below : float
         Thresholds of Sec. 4.2.
     crf : DenseCRF
@@ -126,6 +130,12 @@ class Profile:
         What a seed that does not know a pixel does to the others (not in the paper).
     testing : {"single", "crf", "ms", "ms+crf"}
         How the segmenters of all tables are tested.
+    train_split : str
+        Split whose images and image-level labels are learnt from, and that seeds are made for.
+    seed_score_split : str
+        Part of it whose masks score the seeds; where a data folder has no such split, all of it.
+    other_schedules : mapping
+        For segmenters that are not trained by `segmenter_schedule`.
     """
 
     name: str
@@ -139,7 +149,7 @@ class Profile:
     segmenter_schedule: Schedule
     segmenter_augmentation: Augmentation
     scales: tuple[float, ...]
-    saliency: Callable[[Images], Saliency]
+    saliency: SaliencyName
     foreground_above: float
     background_below: float
     crf: DenseCRF
@@ -153,6 +163,9 @@ class Profile:
     renormalise_merged: bool = True
     unknown: Unknown = "counted"
     testing: Testing = "single"
+    train_split: str = "train"
+    seed_score_split: str = "train"
+    other_schedules: Mapping[SegmenterNetwork, Schedule] = field(default_factory=dict)
 
     def casts(self, recipe: Recipe | PilotRecipe) -> bool:
         """Whether every network that a recipe needs is played by one."""
@@ -176,7 +189,18 @@ class Pipeline:
 
     def __init__(self, profile: Profile, data: Path | None = None) -> None:
         self.profile = profile
+        self.data = data
         self.source = profile.source(data)
+
+    @property
+    def train_images(self) -> Images:
+        """The images that are learnt from."""
+        return self.images(self.profile.train_split)
+
+    @cached_property
+    def saliency(self) -> AnySaliency:
+        """Saliency of the images that are learnt from; maps are read once, to know them."""
+        return choose_saliency(self.profile.saliency, self.train_images, self.data)
 
     def images(self, split: str) -> Images:
         """Return a split of the data."""
@@ -185,7 +209,7 @@ class Pipeline:
     def classifier(self, network: CamNetwork, rng_seed: int) -> Classifier:
         """Return the classifier in the part of a network."""
         return Classifier(
-            images=self.images("train"),
+            images=self.train_images,
             network=self.profile.cam_networks[network],
             schedule=self.profile.classifier_schedule,
             augmentation=self.profile.classifier_augmentation,
@@ -194,7 +218,7 @@ class Pipeline:
 
     def cams(self, network: CamNetwork, scales: Scales, rng_seed: int) -> list[AnyCams]:
         """Return the maps of one network: one set, one a scale, or one merged."""
-        classifier, images = self.classifier(network, rng_seed), self.images("train")
+        classifier, images = self.classifier(network, rng_seed), self.train_images
         every = [
             Cams(classifier=classifier, images=images, scale=scale, bias=self.profile.cam_bias)
             for scale in self.profile.scales
@@ -208,21 +232,27 @@ class Pipeline:
 
     def seeds(self, kind: SeedType, cams: AnyCams) -> ThresholdSeeds | CrfSeeds:
         """Return the seeds of one type from one set of maps."""
-        saliency = self.profile.saliency(cams.images)
         if kind == "C":
             return CrfSeeds(
                 cams=cams,
-                saliency=saliency,
+                saliency=self.saliency,
                 crf=self.profile.crf,
                 cam_floor=self.profile.cam_floor,
             )
         return ThresholdSeeds(
             cams=cams,
-            saliency=saliency,
+            saliency=self.saliency,
             foreground_above=self.profile.foreground_above,
             background_below=self.profile.background_below,
             class_conflict=self.profile.class_conflict,
         )
+
+    def label_score(self, labels: Labels) -> LabelScore:
+        """Return the score of label maps themselves."""
+        split = self.profile.seed_score_split
+        if isinstance(self.source, PhotoFolder) and split not in self.source.splits:
+            split = self.profile.train_split
+        return LabelScore(labels=labels, images=self.images(split))
 
     def labels(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:
         """Return all label maps of a recipe."""
@@ -238,11 +268,12 @@ class Pipeline:
     def segmenter(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> Segmenter:
         """Return the segmenter trained on a recipe's label maps."""
         pilot = isinstance(recipe, PilotRecipe)
-        profile = self.profile
+        profile, network = self.profile, "vgg16" if pilot else recipe.segmenter
+        usual = profile.other_schedules.get(network, profile.segmenter_schedule)
         return Segmenter(
             labels=self.labels(recipe, rng_seed),
-            network=profile.segmenters["vgg16" if pilot else recipe.segmenter],
-            schedule=profile.pilot_schedule if pilot else profile.segmenter_schedule,
+            network=profile.segmenters[network],
+            schedule=profile.pilot_schedule if pilot else usual,
             augmentation=profile.segmenter_augmentation,
             # The pilot comes before WST in the paper: its two labels are averaged (Eq. 4).
             sharpness=0.0 if pilot or not recipe.weighted else profile.sharpness,

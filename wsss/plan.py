@@ -63,7 +63,12 @@ def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int]) -> str:
     """
     profile = pipeline.profile
     cells = sum(len(cells_for(table, profile)) for table in TABLES.values())
-    lines = [f"profile {profile.name}: {profile.summary}", f"random seeds: {len(rng_seeds)}", ""]
+    lines = [
+        f"profile {profile.name}: {profile.summary}",
+        f"saliency: {pipeline.saliency}",
+        f"random seeds: {len(rng_seeds)}",
+        "",
+    ]
     lines += [f"{cells} cells of {len(TABLES)} tables come from"]
     lines += [
         f"  {count:4d} {kind}" + (f" ({each} a random seed)" if len(rng_seeds) > 1 else "")

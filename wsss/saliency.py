@@ -6,6 +6,7 @@ The paper takes its maps from another network, DSS (Sec. 5.1), and the community
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -18,6 +19,9 @@ from torch import Tensor
 
 from wsss.errors import InputError
 from wsss.weights import locate
+
+MAPS = "saliency_aug"
+"""Where a data folder holds its maps: the community's name for those of the 10,582 images."""
 
 
 def border_saliency(
@@ -207,9 +211,7 @@ def read_saliency(folder: str | Path, image_id: str, size: tuple[int, int]) -> N
     InputError
         If the file is missing, damaged, not 8-bit grey, or of another size than the image.
     """
-    path = Path(folder) / f"{image_id}.png"
-    if not path.is_file():
-        raise InputError(f"{image_id}: no saliency map {path}; make it, or name the right folder")
+    path = _map_path(folder, image_id)
     try:
         with Image.open(path) as file:
             mode, found = file.mode, (file.height, file.width)
@@ -224,6 +226,21 @@ def read_saliency(folder: str | Path, image_id: str, size: tuple[int, int]) -> N
             f"its image {size[0]} x {size[1]}; make it anew for this image"
         )
     return saliency / np.float32(255)
+
+
+def maps_fingerprint(folder: str | Path, image_ids: Iterable[str]) -> str:
+    """Return the SHA-256 of the maps of some images, whatever else the folder holds.
+
+    Raises
+    ------
+    InputError
+        If a map is missing.
+    """
+    digest = hashlib.sha256()
+    for image_id in image_ids:
+        content = _map_path(folder, image_id).read_bytes()
+        digest.update(f"{image_id} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 def check_saliency(
@@ -288,6 +305,13 @@ def cam_background(cam: Tensor, alpha: float) -> Tensor:
     Ahn and Kwak, Learning pixel-level semantic affinity with image-level supervision, CVPR 2018.
     """
     return 1 - (1 - cam.amax(1)) ** alpha
+
+
+def _map_path(folder: str | Path, image_id: str) -> Path:
+    path = Path(folder) / f"{image_id}.png"
+    if not path.is_file():
+        raise InputError(f"{image_id}: no saliency map {path}; make it, or name the right folder")
+    return path
 
 
 @lru_cache(maxsize=16)

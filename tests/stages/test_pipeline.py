@@ -27,6 +27,7 @@ from wsss.models.network import Network
 from wsss.saliency import border_saliency
 from wsss.seeds import crf_seed, threshold_seed
 from wsss.stages import (
+    CamBackground,
     Cams,
     Classifier,
     CrfSeeds,
@@ -323,6 +324,24 @@ def test_other_readings_of_open_points_are_those_of_the_functions(
         assert np.array_equal(strict.label_maps(store)[i], expected[0].numpy())
 
 
+def test_seeds_without_saliency_take_their_background_from_the_cams(
+    store: Store, train: Images
+) -> None:
+    maps, background = cams(train), CamBackground(alpha=8)
+    threshold = ThresholdSeeds(cams=maps, saliency=background)
+    refined = CrfSeeds(cams=maps, saliency=background, crf=DenseCRF(iterations=1))
+    for stage in (threshold, refined):
+        store.ensure(stage)
+    assert not (store.runs / "saliency").exists()
+    for i, image in enumerate(train.load(store).images):
+        cam = maps.reader(store)(i)[None]
+        salient = 1 - (1 - cam.amax(1)) ** 8
+        assert np.array_equal(threshold.label_maps(store)[i], threshold_seed(cam, salient)[0])
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        expected = crf_seed(pixels, cam, salient, crf=DenseCRF(iterations=1))[0]
+        assert np.array_equal(refined.label_maps(store)[i], expected)
+
+
 def test_noise_differs_between_copies_and_random_seeds(store: Store, train: Images) -> None:
     stages = [
         noisy(train),
@@ -344,11 +363,32 @@ def test_noise_differs_between_copies_and_random_seeds(store: Store, train: Imag
 
 
 def test_score_of_labels(store: Store, train: Images) -> None:
-    perfect, spoilt = LabelScore(labels=TrueLabels(images=train)), LabelScore(labels=noisy(train))
+    perfect = LabelScore(labels=TrueLabels(images=train), images=train)
+    spoilt = LabelScore(labels=noisy(train), images=train)
     for goal in (perfect, spoilt):
         store.ensure(goal)
     assert read_score(store, perfect)["miou"] == 100
     assert 40 < read_score(store, spoilt)["miou"] < 90
+
+
+def test_labels_are_scored_on_fewer_images_than_they_are_made_for(store: Store, data: Path) -> None:
+    """As seeds of train_aug on VOC's own train, whose images stand elsewhere in its list."""
+    lists = data / "ImageSets" / "Segmentation"
+    ids = [*(lists / "train.txt").read_text().split(), *(lists / "val.txt").read_text().split()]
+    (lists / "every.txt").write_text("\n".join(ids))
+    (lists / "some.txt").write_text("\n".join([ids[4], ids[1]]))
+    source = PhotoFolder.at(data, ("cat", "dog"), ("every", "some", "val"))
+    every, some, val = (Images(source=source, split=name) for name in ("every", "some", "val"))
+    goal = LabelScore(labels=noisy(every), images=some)
+    store.ensure(goal)
+    maps, masks = noisy(every).label_maps(store), every.load(store).masks
+    assert masks is not None
+    expected = score([maps[4], maps[1]], [masks[4], masks[1]], 3)
+    assert read_score(store, goal)["confusion"] == expected.tolist()
+
+    few = LabelScore(labels=noisy(val), images=some)
+    with pytest.raises(InputError, match=f"'some': 1 of its images have .* first is {ids[1]}"):
+        store.ensure(few)
 
 
 def test_scenes_as_a_source(store: Store) -> None:
@@ -471,7 +511,7 @@ def test_no_masks_no_score_but_training_needs_none(store: Store, data: Path) -> 
     seeds = ThresholdSeeds(cams=cams(train), saliency=saliency(train))
     store.ensure(segmenter(seeds))
     for goal in (
-        LabelScore(labels=seeds),
+        LabelScore(labels=seeds, images=train),
         SegmenterScore(segmenter=segmenter(seeds), images=train),
         TrueLabels(images=train),
         noisy(train),

@@ -18,6 +18,7 @@ from wsss.data.affine import Augmentation
 from wsss.data.scenes import DRAWING_VERSION, SceneLook
 from wsss.inference import Protocol
 from wsss.stages import (
+    CamBackground,
     Cams,
     Classifier,
     CrfSeeds,
@@ -95,7 +96,7 @@ EVERY = [
     segmenter(T, C),
     TESTED,
     TESTED.model_copy(update={"protocol": Protocol((0.75, 1.0), flip=True, crf=DenseCRF())}),
-    LabelScore(labels=C),
+    LabelScore(labels=C, images=TRAIN),
     WeightTrace(segmenter=segmenter(T, C)),
 ]
 
@@ -235,7 +236,7 @@ def test_edits_that_change_the_identity(edits: dict[str, Any]) -> None:
         {"rng_seed": 1},
         {"images": VAL},
         {"network": NetworkSpec(name="vgg16_scenes", width=0.5)},
-        {"network": NetworkSpec(name="vgg16_scenes", weights_sha256="1" * 64)},
+        {"network": NetworkSpec(name="vgg16_scenes", weights_checksum="sha256:" + "1" * 64)},
         {"schedule": Schedule(head_multiplier=9)},
         {"schedule": Schedule(clip_norm=1.0)},
         {"augmentation": Augmentation(mirror=False)},
@@ -259,6 +260,14 @@ def test_a_change_reaches_everything_that_depends_on_it(changes: dict[str, Any])
         (Scenes(), Scenes(look=SceneLook(camouflage=0.5))),
         (Scenes(), Scenes(drawing_version=DRAWING_VERSION + 1)),
         (C, CrfSeeds(cams=cams(), saliency=SALIENCY, crf=DenseCRF(iterations=9))),
+        (SALIENCY, Saliency.by_u2netp(TRAIN)),
+        (SALIENCY, Saliency(images=TRAIN, maps_sha256="2" * 64)),
+        (T, ThresholdSeeds(cams=cams(), saliency=CamBackground())),
+        (
+            ThresholdSeeds(cams=cams(), saliency=CamBackground()),
+            ThresholdSeeds(cams=cams(), saliency=CamBackground(alpha=8)),
+        ),
+        (LabelScore(labels=C, images=TRAIN), LabelScore(labels=C, images=VAL)),
         (T, ThresholdSeeds(cams=cams(0.5), saliency=SALIENCY)),
         (T, ThresholdSeeds(cams=cams(), saliency=SALIENCY, background_below=0.05)),
         (NOISY, NoisyLabels(images=TRAIN, ratio=0.1, copy_number=1, rng_seed=0)),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,6 +16,9 @@ from typer.core import TyperCommand
 from wsss.cli.data import data_voc
 from wsss.cli.weights import weights_app
 from wsss.errors import InputError
+
+if TYPE_CHECKING:
+    from wsss.pipeline import Pipeline
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,6 +48,15 @@ class Way(StrEnum):
     ms = "ms"
     ms_crf = "ms+crf"
     all = "all"
+
+
+class SaliencySource(StrEnum):
+    """Where saliency comes from."""
+
+    maps = "maps"
+    u2netp = "u2netp"
+    border = "border"
+    cams = "cams"
 
 
 class _SeedsAsList(TyperCommand):
@@ -83,7 +96,14 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", envvar="WSSS_DATA", help="Data folder in the VOC layout."),
 ]
-ProfileOption = Annotated[str, typer.Option("--profile", help="demo or photo.")]
+ProfileOption = Annotated[str, typer.Option("--profile", help="demo, photo or paper.")]
+SaliencyOption = Annotated[
+    SaliencySource | None,
+    typer.Option(
+        "--saliency",
+        help="maps of the data folder, u2netp, border, or cams for none; default: the profile's.",
+    ),
+]
 SeedsOption = Annotated[
     list[int] | None,
     typer.Option("--seeds", min=0, help="Random seeds, say --seeds 0 1 2; default: the profile's."),
@@ -100,6 +120,7 @@ def reproduce(
     profile: ProfileOption = "demo",
     data: DataOption = None,
     seeds: SeedsOption = None,
+    saliency: SaliencyOption = None,
     format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
     runs: RunsOption = None,
     workers: Annotated[
@@ -124,14 +145,12 @@ def reproduce(
     What was computed before is not computed again, and a killed run goes on where it was.
     """
     from wsss.engine import default_runs, run
-    from wsss.pipeline import Pipeline
-    from wsss.profiles import get_profile
     from wsss.stages import Store
     from wsss.tables import TABLES, get_table, records, render, scores, summary
     from wsss.tables import reproduce as compute
 
     wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
-    pipeline, store = Pipeline(get_profile(profile), data), Store(runs or default_runs(), data)
+    pipeline, store = _pipeline(profile, data, saliency), Store(runs or default_runs(), data)
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     way = testing.value if testing else pipeline.profile.testing
     goals = [stage for one in wanted for stage in scores(one, pipeline, rng_seeds, way)]
@@ -161,16 +180,15 @@ def plan(
     profile: ProfileOption = "demo",
     data: DataOption = None,
     seeds: SeedsOption = None,
+    saliency: SaliencyOption = None,
     runs: RunsOption = None,
 ) -> None:
     """Count what the tables need, without running anything."""
     from wsss.engine import default_runs
-    from wsss.pipeline import Pipeline
     from wsss.plan import plan as make_plan
-    from wsss.profiles import get_profile
     from wsss.stages import Store
 
-    pipeline = Pipeline(get_profile(profile), data)
+    pipeline = _pipeline(profile, data, saliency)
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     typer.echo(make_plan(pipeline, Store(runs or default_runs(), data), rng_seeds))
 
@@ -196,13 +214,29 @@ def data_check(
         str | None, typer.Option(help="Restrict to some classes, separated by commas.")
     ] = None,
 ) -> None:
-    """Say what a data folder holds and what is wrong with it."""
+    """Say what a data folder holds, its saliency maps included, and what is wrong with it."""
     from wsss.data import check_folder
+    from wsss.stages import check_maps
 
     report = check_folder(data, classes.split(",") if classes else None)
     typer.echo(str(report))
     if not report.ok:
         raise typer.Exit(1)
+    notes, problems = check_maps(data)
+    for kind, lines in (("note", notes), ("problem", problems)):
+        typer.echo("".join(f"{kind}: {line}\n" for line in lines), nl=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _pipeline(profile: str, data: Path | None, saliency: SaliencySource | None) -> Pipeline:
+    from wsss.pipeline import Pipeline
+    from wsss.profiles import get_profile
+
+    chosen = get_profile(profile)
+    if saliency is not None:
+        chosen = replace(chosen, saliency=saliency.value)
+    return Pipeline(chosen, data)
 
 
 def _list(values: Sequence[int]) -> str:

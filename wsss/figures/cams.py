@@ -55,7 +55,7 @@ def figure1(
     matplotlib.figure.Figure
     """
     cams = _scales(pipeline, network, rng_seed)
-    data = pipeline.images("train").load(store)
+    data = pipeline.train_images.load(store)
     readers = [c.reader(store) for c in cams]
     seeds = {kind: [pipeline.seeds(kind, c).label_maps(store) for c in cams] for kind in ("T", "C")}
     height, width = data.images.shape(indices[0])[:2]
@@ -183,7 +183,7 @@ def _seeds_side_by_side(
     readers: Mapping[str, object] | None = None,
 ) -> Figure:
     """One row an image: image, truth, CAMs, seeds, and a map of where the seeds disagree."""
-    data = pipeline.images("train").load(store)
+    data = pipeline.train_images.load(store)
     share = [
         np.mean(disagreement([maps[i] for maps in seeds.values()]) == 2)
         for i in range(len(data.ids))

@@ -11,7 +11,7 @@ from pandas.io.formats.style import Styler
 from wsss.engine import run
 from wsss.pipeline import Pipeline, Recipe
 from wsss.report.tables import plain
-from wsss.stages import Cams, Labels, LabelScore, Store, read_score
+from wsss.stages import Cams, Labels, Store, read_score
 from wsss.tables import Table, cells_for
 
 NAMES = {"vgg16": "VGG16", "resnet38": "RES38", "T": "threshold", "C": "CRF"}
@@ -46,7 +46,7 @@ def seed_quality(
         labels = [pipeline.labels(cell.recipe, rng_seed) for rng_seed in rng_seeds]
         if len(labels[0]) == 1:
             titles = {table.row_title: cell.row, table.column_title: cell.column}
-            lines.append(titles | _mean_quality(store, [each for (each,) in labels]))
+            lines.append(titles | _mean_quality(pipeline, store, [each for (each,) in labels]))
     return plain(pd.DataFrame(lines), f"{table.name}_seeds")
 
 
@@ -77,14 +77,13 @@ def each_seed_quality(
             for same in zip(*maps, strict=True):
                 scale = f"{same[0].scale:g}" if isinstance(same[0], Cams) else recipe.scales
                 titles = {"network": NAMES[network], "type": NAMES[kind], "scale": scale}
-                lines.append(
-                    titles | _mean_quality(store, [pipeline.seeds(kind, cams) for cams in same])
-                )
+                seeds = [pipeline.seeds(kind, cams) for cams in same]
+                lines.append(titles | _mean_quality(pipeline, store, seeds))
     return plain(pd.DataFrame(lines), "each_seed")
 
 
-def _mean_quality(store: Store, labels: Sequence[Labels]) -> dict[str, str]:
-    stages = [LabelScore(labels=each) for each in labels]
+def _mean_quality(pipeline: Pipeline, store: Store, labels: Sequence[Labels]) -> dict[str, str]:
+    stages = [pipeline.label_score(each) for each in labels]
     run(stages, store, workers=1, quiet=True)
     means = pd.DataFrame([_quality(read_score(store, stage)) for stage in stages]).mean()
     return {str(name): f"{value:.1f}" for name, value in means.items()}

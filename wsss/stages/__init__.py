@@ -2,7 +2,15 @@
 
 from wsss.stages.cams import AnyCams, Cams, MergedCams
 from wsss.stages.classifier import Classifier, NetworkSpec
-from wsss.stages.images import Images, PhotoFolder, Saliency, Scenes
+from wsss.stages.images import Images, PhotoFolder, Scenes
+from wsss.stages.saliency import (
+    AnySaliency,
+    CamBackground,
+    Saliency,
+    SaliencyName,
+    check_maps,
+    choose_saliency,
+)
 from wsss.stages.seeds import CrfSeeds, Labels, NoisyLabels, ThresholdSeeds, TrueLabels
 from wsss.stages.segmenter import LabelScore, Segmenter, SegmenterScore, read_score
 from wsss.stages.stage import Spec, Stage, canonical_json
@@ -11,6 +19,8 @@ from wsss.stages.trace import WeightTrace, at_features, read_trace
 
 __all__ = [
     "AnyCams",
+    "AnySaliency",
+    "CamBackground",
     "Cams",
     "Classifier",
     "CrfSeeds",
@@ -22,6 +32,7 @@ __all__ = [
     "NoisyLabels",
     "PhotoFolder",
     "Saliency",
+    "SaliencyName",
     "Scenes",
     "Segmenter",
     "SegmenterScore",
@@ -33,6 +44,8 @@ __all__ = [
     "WeightTrace",
     "at_features",
     "canonical_json",
+    "check_maps",
+    "choose_saliency",
     "read_score",
     "read_trace",
 ]

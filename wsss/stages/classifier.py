@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsss.data.affine import Augmentation
+from wsss.downloads import DOWNLOADS
 from wsss.models import get_model
 from wsss.models.network import Head, Network
 from wsss.stages.images import Images
@@ -41,25 +42,36 @@ class NetworkSpec(Spec):
     width : float
         Multiplies the number of channels.
     weights : {"imagenet", "shipped"} or None
-        ImageNet weights from a package, the demo's from this package, or random ones.
-    weights_sha256 : str or None
-        Checksum of the weights' file, so that other weights are another result.
+        ImageNet weights, downloaded or from a package, the demo's from this package, or random.
+    weights_checksum : str or None
+        Of the weights' file, ``"sha256:..."`` or ``"md5:..."``, so that other weights are another
+        result.
     """
 
     name: str
     width: float = 1.0
     weights: Literal["imagenet", "shipped"] | None = None
-    weights_sha256: str | None = None
+    weights_checksum: str | None = None
 
     @classmethod
     def shipped(cls, name: str) -> NetworkSpec:
         """Choose a network of the demo, with the initial weights that come with this package."""
-        return cls(name=name, weights="shipped", weights_sha256=initial_sha256(name))
+        checksum = f"sha256:{initial_sha256(name)}"
+        return cls(name=name, weights="shipped", weights_checksum=checksum)
 
     @classmethod
     def imagenet(cls, name: str) -> NetworkSpec:
-        """Choose a network with ImageNet weights from an installed package."""
-        return cls(name=name, weights="imagenet", weights_sha256=WEIGHT_FILES[name].sha256)
+        """Choose a network with ImageNet weights, which need not be here yet."""
+        if name in DOWNLOADS:
+            checksum = DOWNLOADS[name].checksum
+        else:
+            checksum = f"sha256:{WEIGHT_FILES[name].sha256}"
+        return cls(name=name, weights="imagenet", weights_checksum=checksum)
+
+    @property
+    def random(self) -> NetworkSpec:
+        """The same network before any weights are read."""
+        return NetworkSpec(name=self.name, width=self.width)
 
     def build(self, head: Head, num_classes: int, rng_seed: int) -> Network:
         """Build the network; the random seed decides its new layers."""
@@ -155,7 +167,8 @@ class Classifier(Stage):
 
     def load(self, store: Store) -> Network:
         """Read the trained classifier, in evaluation mode."""
-        model = self.network.build("cam", len(self.images.load(store).classes), self.rng_seed)
+        num_classes = len(self.images.load(store).classes)
+        model = self.network.random.build("cam", num_classes, self.rng_seed)
         state = torch.load(store.folder(self) / "model.pt", weights_only=True)
         model.load_state_dict(state)
         return on_accelerator(model.eval())

@@ -1,4 +1,4 @@
-"""Where images come from: drawn scenes or a folder of photos; decoded once; and their saliency."""
+"""Where images come from: drawn scenes or a folder of photos; decoded once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
 from wsss.data.subset import Subset
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
-from wsss.saliency import BorderSaliency, U2NetP
 from wsss.stages.stage import Stage
-from wsss.weights import WEIGHT_FILES
 
 if TYPE_CHECKING:
     from wsss.stages.store import Store
@@ -116,7 +114,7 @@ class PhotoFolder(Stage):
             longest_side=longest_side,
             subset=subset,
         )
-        fingerprint = described._folder(root).fingerprint(splits)
+        fingerprint = described.folder(root).fingerprint(splits)
         return described.model_copy(update={"fingerprint": fingerprint})
 
     def compute(self, folder: Path, store: Store) -> None:
@@ -126,9 +124,10 @@ class PhotoFolder(Stage):
 
     def open(self, store: Store) -> VocFolder:
         """Open the data folder at hand."""
-        return self._folder(store.data)
+        return self.folder(store.data)
 
-    def _folder(self, root: Path) -> VocFolder:
+    def folder(self, root: Path) -> VocFolder:
+        """See a data folder as this source does."""
         return VocFolder(
             root,
             self.classes,
@@ -184,33 +183,3 @@ class Images(Stage):
             images=PackedArrays(folder / "images"),
             masks=PackedArrays(masks) if masks.is_file() else None,
         )
-
-
-class Saliency(Stage):
-    """Saliency maps of one split, 8 bits a pixel like the community's."""
-
-    stage: Literal["saliency"] = "saliency"
-    version: Literal[1] = 1
-    images: Images
-    border: BorderSaliency | None = None
-    weights_sha256: str | None = None
-
-    @classmethod
-    def by_border(cls, images: Images) -> Saliency:
-        """Compare with the border's colours; nothing is learnt."""
-        return cls(images=images, border=BorderSaliency())
-
-    @classmethod
-    def by_u2netp(cls, images: Images) -> Saliency:
-        """U2-Net-p, with the checksum of its weights in the identity."""
-        return cls(images=images, weights_sha256=WEIGHT_FILES["u2netp"].sha256)
-
-    def compute(self, folder: Path, store: Store) -> None:
-        """Run the saliency method over the split."""
-        method = self.border or U2NetP()
-        images = self.images.load(store).images
-        pack(folder / "maps", (np.rint(method(i) * 255).astype(np.uint8) for i in images))
-
-    def load(self, store: Store) -> PackedArrays:
-        """Open the maps (H, W) uint8, 255 the most salient."""
-        return PackedArrays(store.folder(self) / "maps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,9 +15,11 @@ from wsss.crf import DenseCRF
 from wsss.data.packed import PackedArrays, pack
 from wsss.errors import InputError
 from wsss.noise import block_noise
+from wsss.saliency import cam_background
 from wsss.seeds import ClassConflict, crf_seeds_of_image, threshold_seed
 from wsss.stages.cams import AnyCams
-from wsss.stages.images import Images, Saliency
+from wsss.stages.images import Images
+from wsss.stages.saliency import AnySaliency, CamBackground
 from wsss.stages.stage import Stage
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ class ThresholdSeeds(Stage):
     stage: Literal["threshold_seeds"] = "threshold_seeds"
     version: Literal[1] = 1
     cams: AnyCams
-    saliency: Saliency
+    saliency: AnySaliency
     foreground_above: float = 0.1
     background_below: float = 0.06
     class_conflict: ClassConflict = "argmax"
@@ -47,18 +50,20 @@ class ThresholdSeeds(Stage):
 
     def compute(self, folder: Path, store: Store) -> None:
         """Make one seed an image."""
-        read, saliency = self.cams.reader(store), self.saliency.load(store)
+        read, salient = self.cams.reader(store), _saliency_reader(self.saliency, store)
 
         def seed(index: int) -> np.ndarray:
+            cam = read(index)
             return threshold_seed(
-                read(index)[None],
-                _unit(saliency[index])[None],
+                cam[None],
+                salient(index, cam)[None],
                 foreground_above=self.foreground_above,
                 background_below=self.background_below,
                 class_conflict=self.class_conflict,
             )[0].numpy()
 
-        pack(folder / "labels", (seed(index) for index in range(len(saliency))))
+        count = len(self.images.load(store).ids)
+        pack(folder / "labels", (seed(index) for index in range(count)))
 
     def label_maps(self, store: Store) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
@@ -71,7 +76,7 @@ class CrfSeeds(Stage):
     stage: Literal["crf_seeds"] = "crf_seeds"
     version: Literal[1] = 1
     cams: AnyCams
-    saliency: Saliency
+    saliency: AnySaliency
     crf: DenseCRF = DenseCRF()
     cam_floor: float = Field(0.0, ge=0, lt=1)
 
@@ -82,19 +87,21 @@ class CrfSeeds(Stage):
 
     def compute(self, folder: Path, store: Store) -> None:
         """Make one seed an image."""
-        read, saliency = self.cams.reader(store), self.saliency.load(store)
+        read, salient = self.cams.reader(store), _saliency_reader(self.saliency, store)
         images = self.images.load(store).images
 
         def seed(index: int) -> np.ndarray:
-            return crf_seeds_of_image(
+            cam = read(index)
+            seeds = crf_seeds_of_image(
                 images[index],
-                [read(index)],
-                _unit(saliency[index]),
+                [cam],
+                salient(index, cam),
                 crf=self.crf,
                 cam_floor=self.cam_floor,
-            )[0].numpy()
+            )
+            return seeds[0].numpy()
 
-        pack(folder / "labels", (seed(index) for index in range(len(saliency))))
+        pack(folder / "labels", (seed(index) for index in range(len(images))))
 
     def label_maps(self, store: Store) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
@@ -164,6 +171,9 @@ def _masks(images: Images, store: Store) -> PackedArrays:
     return masks
 
 
-def _unit(saliency: np.ndarray) -> Tensor:
-    """8-bit saliency as float32 in [0, 1]."""
-    return torch.from_numpy(saliency.astype(np.float32) / 255)
+def _saliency_reader(saliency: AnySaliency, store: Store) -> Callable[[int, Tensor], Tensor]:
+    """Index of an image and its CAMs (C, H, W) to its saliency (H, W), float32 in [0, 1]."""
+    if isinstance(saliency, CamBackground):
+        return lambda _, cam: cam_background(cam[None], saliency.alpha)[0]
+    maps = saliency.load(store)
+    return lambda index, _: torch.from_numpy(maps[index].astype(np.float32) / 255)
