@@ -18,7 +18,8 @@ from wsss.cli.weights import weights_app
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
-    from wsss.pipeline import Pipeline
+    from wsss.pipeline import Pipeline, Profile
+    from wsss.tables import Table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -139,6 +140,12 @@ def reproduce(
     record: Annotated[
         Path | None, typer.Option(help="Folder for a CSV of every score with its origin.")
     ] = None,
+    dry_run: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only try: so many steps of each training, and every stage on a few images."
+        ),
+    ] = None,
 ) -> None:
     """Compute a table of the paper and print it beside the paper's figures.
 
@@ -150,6 +157,9 @@ def reproduce(
     from wsss.tables import reproduce as compute
 
     wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
+    if dry_run is not None:
+        _dry_run(wanted, _profile(profile, saliency), data, dry_run)
+        return
     pipeline, store = _pipeline(profile, data, saliency), Store(runs or default_runs(), data)
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     way = testing.value if testing else pipeline.profile.testing
@@ -182,15 +192,27 @@ def plan(
     seeds: SeedsOption = None,
     saliency: SaliencyOption = None,
     runs: RunsOption = None,
+    tflops: Annotated[
+        float, typer.Option(min=1e-3, help="Peak of the GPU that is supposed, TFLOP/s.")
+    ] = 312.0,
+    share: Annotated[
+        float, typer.Option(min=1e-3, max=1.0, help="Share of it that is supposed to be reached.")
+    ] = 0.4,
 ) -> None:
-    """Count what the tables need, without running anything."""
+    """Count what the tables need, without running anything.
+
+    Networks that were never timed at this profile are calculated: by default for an A100, whose
+    peak in bfloat16 is 312 TFLOP/s.
+    """
     from wsss.engine import default_runs
+    from wsss.plan import Gpu
     from wsss.plan import plan as make_plan
     from wsss.stages import Store
 
     pipeline = _pipeline(profile, data, saliency)
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
-    typer.echo(make_plan(pipeline, Store(runs or default_runs(), data), rng_seeds))
+    store, gpu = Store(runs or default_runs(), data), Gpu(tflops, share)
+    typer.echo(make_plan(pipeline, store, rng_seeds, gpu))
 
 
 @data_app.command("demo")
@@ -229,14 +251,25 @@ def data_check(
         raise typer.Exit(1)
 
 
-def _pipeline(profile: str, data: Path | None, saliency: SaliencySource | None) -> Pipeline:
-    from wsss.pipeline import Pipeline
+def _profile(name: str, saliency: SaliencySource | None) -> Profile:
     from wsss.profiles import get_profile
 
-    chosen = get_profile(profile)
-    if saliency is not None:
-        chosen = replace(chosen, saliency=saliency.value)
-    return Pipeline(chosen, data)
+    profile = get_profile(name)
+    return profile if saliency is None else replace(profile, saliency=saliency.value)
+
+
+def _pipeline(profile: str, data: Path | None, saliency: SaliencySource | None) -> Pipeline:
+    from wsss.pipeline import Pipeline
+
+    return Pipeline(_profile(profile, saliency), data)
+
+
+def _dry_run(wanted: list[Table], profile: Profile, data: Path | None, steps: int) -> None:
+    from wsss.plan import dry_run
+
+    for line in dry_run(wanted, profile, data, steps):
+        typer.echo(line)
+        sys.stdout.flush()
 
 
 def _list(values: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Tests of wsss.plan: how much work the tables share."""
+"""Tests of wsss.plan.counting: how much work the tables share."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ import pandas as pd
 
 from wsss.engine import graph
 from wsss.pipeline import Pipeline
+from wsss.plan.flops import Gpu, calculation
 from wsss.stages import Classifier, Segmenter, Stage, Store
 from wsss.tables import TABLES, cells_for, scores
 
-COSTS = Path(__file__).parent / "costs.csv"
+COSTS = Path(__file__).parents[1] / "costs.csv"
 """Seconds and megabytes of each kind of stage, measured by ``scripts/measure_costs.py``."""
 
 KINDS = {
@@ -44,7 +45,7 @@ def counts(pipeline: Pipeline, rng_seeds: Sequence[int]) -> dict[str, int]:
     return {kind: sum(found[name] for name in names) for kind, names in KINDS.items()}
 
 
-def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int]) -> str:
+def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int], gpu: Gpu | None = None) -> str:
     """Describe what the tables need and how much of it is there.
 
     Parameters
@@ -55,6 +56,8 @@ def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int]) -> str:
         Where results lie.
     rng_seeds : sequence of int
         Random seeds.
+    gpu : Gpu, optional
+        What the calculation for networks that nobody has timed supposes.
 
     Returns
     -------
@@ -83,7 +86,12 @@ def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int]) -> str:
     missing = [stage for stage in stages if not store.done(stage)]
     lines += ["", f"{len(stages) - len(missing)} of {len(stages)} stages are in {store.runs}"]
     lines += ["", "graph (what is computed from what):", *edges(stages)]
-    return "\n".join([*lines, "", estimate(missing, profile.name)])
+    lines += ["", estimate(missing, profile.name)]
+    measured = set(_costs(profile.name).index)
+    untimed = calculation(
+        [stage for stage in missing if kind_of(stage) not in measured], pipeline, gpu
+    )
+    return "\n".join([*lines, *_calculated(untimed, gpu or Gpu())])
 
 
 def edges(stages: Sequence[Stage]) -> list[str]:
@@ -113,7 +121,7 @@ def estimate(stages: Sequence[Stage], profile: str) -> str:
     str
         One line. Kinds that nobody has measured at this profile are named.
     """
-    costs = pd.read_csv(COSTS).query("profile == @profile").set_index("kind")
+    costs = _costs(profile)
     kinds = Counter(kind_of(stage) for stage in stages)
     unknown = sorted(kind for kind in kinds if kind not in costs.index)
     known = {kind: count for kind, count in kinds.items() if kind in costs.index}
@@ -121,6 +129,21 @@ def estimate(stages: Sequence[Stage], profile: str) -> str:
     megabytes = sum(count * costs["megabytes"][kind] for kind, count in known.items())
     line = f"estimate for what is missing: {seconds / 60:.0f} min of a core, {megabytes:.0f} MB"
     return line + (f"; not measured at this profile: {', '.join(unknown)}" if unknown else "")
+
+
+def _calculated(table: pd.DataFrame, gpu: Gpu) -> list[str]:
+    if len(table) == 1:  # the sum of nothing
+        return []
+    return [
+        "",
+        f"a calculation, nothing was timed: networks at {gpu.share:.0%} of {gpu.tflops:g} TFLOP/s",
+        *table.round({"PFLOP": 1, "hours": 2}).to_string(index=False).splitlines(),
+        "not in it: CRF, thresholds, saliency, decoding and the drawing of samples",
+    ]
+
+
+def _costs(profile: str) -> pd.DataFrame:
+    return pd.read_csv(COSTS).query("profile == @profile").set_index("kind")
 
 
 def kind_of(stage: Stage) -> str:
