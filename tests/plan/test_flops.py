@@ -69,6 +69,10 @@ def test_a_training_is_three_forward_passes_a_sample(paper: Pipeline) -> None:
     ) * 30_000  # fmt: skip
     cams = Cams(classifier=classifier, images=paper.train_images, scale=0.5)
     assert stage_flops(cams, paper) == 10_582 * forward_flops(NARROW, "cam", 20, (193, 257))
+    tested = paper.score(Recipe(("T",)), 0)
+    sizes = [(281, 377), (377, 505), (473, 625)]  # 375 x 500 at three scales, each seen twice
+    forward = sum(forward_flops(NetworkSpec(name="vgg16"), "largefov", 21, each) for each in sizes)
+    assert stage_flops(tested, paper) == 1_449 * 2 * forward
 
 
 def test_images_are_counted_in_the_lists_or_known(

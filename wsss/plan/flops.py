@@ -12,7 +12,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from wsss.data.scene_look import CLASSES
-from wsss.data.voc import VocFolder
 from wsss.data.voc_setup import USUAL
 from wsss.grid import padded_length, scaled_length
 from wsss.models import get_model
@@ -57,7 +56,6 @@ class Gpu:
         return flops / (self.tflops * 1e12 * self.share) / 3600
 
 
-@lru_cache(maxsize=64)
 def forward_flops(network: NetworkSpec, head: Head, num_classes: int, size: tuple[int, int]) -> int:
     """Count the operations of one image's forward pass, a multiplication and an addition as two.
 
@@ -77,11 +75,7 @@ def forward_flops(network: NetworkSpec, head: Head, num_classes: int, size: tupl
     >>> round(forward_flops(NetworkSpec(name="vgg16"), "largefov", 21, (321, 321)) / 1e9)
     102
     """
-    with torch.device("meta"), torch.no_grad():
-        model = get_model(network.name, head=head, num_classes=num_classes, width=network.width)
-        with FlopCounterMode(display=False) as counter:
-            model.eval()(torch.empty(1, 3, *size))
-    return counter.get_total_flops()
+    return _forward_flops(network.name, network.width, head, num_classes, size)
 
 
 def stage_flops(stage: AnyStage, pipeline: Pipeline) -> int | None:
@@ -105,16 +99,19 @@ def stage_flops(stage: AnyStage, pipeline: Pipeline) -> int | None:
         crop, schedule = stage.augmentation.crop, stage.schedule
         steps = count_images(stage.images, pipeline) // schedule.batch_size  # of one epoch
         samples = steps * schedule.epochs_of(steps) * schedule.batch_size if steps else 0
-        once = forward_flops(stage.network.random, head, channels, (crop, crop))
+        once = forward_flops(stage.network, head, channels, (crop, crop))
         return (1 + BACKWARD) * once * samples
     if isinstance(stage, Cams):
-        network = stage.classifier.network.random
+        network = stage.classifier.network
         once = _whole_image(network, "cam", classes, pipeline, stage.scale)
         return once * count_images(stage.images, pipeline)
     if isinstance(stage, SegmenterScore):
-        network = stage.segmenter.network.random
-        once = _whole_image(network, *_segments(classes), pipeline, 1.0)
-        return once * count_images(stage.images, pipeline)
+        network = stage.segmenter.network
+        protocol = stage.protocol
+        once = sum(
+            _whole_image(network, *_segments(classes), pipeline, scale) for scale in protocol.scales
+        )
+        return (1 + protocol.flip) * once * count_images(stage.images, pipeline)
     return None
 
 
@@ -124,7 +121,7 @@ def count_images(images: Images, pipeline: Pipeline) -> int:
         return getattr(images.source, images.split)
     if pipeline.data is None:
         return USUAL[images.split]
-    return len(VocFolder(pipeline.data).ids(images.split))
+    return len(images.source.folder(pipeline.data).ids(images.split))
 
 
 def calculation(
@@ -192,13 +189,27 @@ def _whole_image(
     network: NetworkSpec, head: Head, channels: int, pipeline: Pipeline, scale: float
 ) -> int:
     """Operations on one whole image, resized and padded as for inference."""
-    size = SCENE if isinstance(pipeline.source, Scenes) else PHOTO
-    stride = _output_stride(network, head)
+    source = pipeline.source
+    size = SCENE if isinstance(source, Scenes) else PHOTO
+    if not isinstance(source, Scenes) and source.longest_side:
+        size = tuple(round(length * source.longest_side / max(PHOTO)) for length in PHOTO)
+    stride = _output_stride(network.name, network.width, head)
     height, width = (padded_length(scaled_length(length, scale), stride) for length in size)
     return forward_flops(network, head, channels, (height, width))
 
 
+@lru_cache(maxsize=64)
+def _forward_flops(
+    name: str, width: float, head: Head, num_classes: int, size: tuple[int, int]
+) -> int:
+    with torch.device("meta"), torch.no_grad():
+        model = get_model(name, head=head, num_classes=num_classes, width=width).eval()
+        with FlopCounterMode(display=False) as counter:
+            model(torch.empty(1, 3, *size))
+    return counter.get_total_flops()
+
+
 @lru_cache(maxsize=16)
-def _output_stride(network: NetworkSpec, head: Head) -> int:
+def _output_stride(name: str, width: float, head: Head) -> int:
     with torch.device("meta"):
-        return get_model(network.name, head=head, num_classes=1, width=network.width).output_stride
+        return get_model(name, head=head, num_classes=1, width=width).output_stride

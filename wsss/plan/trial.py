@@ -121,6 +121,7 @@ def by_kind(stages: Sequence[Stage]) -> dict[str, list[Stage]]:
 
     Examples
     --------
+    >>> from wsss.stages import Scenes
     >>> train, val = (Images(source=Scenes(), split=split) for split in ("train", "val"))
     >>> {kind: len(found) for kind, found in by_kind([train, val, Scenes()]).items()}
     {'scenes': 1, 'images': 2}
