@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -11,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from wsss.errors import InputError
 from wsss.losses import (
@@ -279,6 +283,107 @@ def test_weights_of_labelled_seeds_sum_to_one_if_the_unknown_are_left_out(
     torch.testing.assert_close(weights.sum(1), known.any(1).float())
 
 
+# --- the fast path against the plain one ----------------------------------------------------
+
+
+def plain_loss(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknown) -> Tensor:
+    """K calls of cross_entropy, weighed by Eq. 6 and 7 as anyone would write them."""
+    agrees = (seeds == logits.detach().argmax(1, keepdim=True)).to(logits.dtype)
+    if unknown == "left_out":
+        agrees = agrees.masked_fill(seeds == UNKNOWN, -torch.inf)
+    scores = agrees * sharpness if sharpness else agrees.clamp(max=0)
+    weights = torch.softmax(scores, 1).nan_to_num(0)
+    losses = [
+        weights[:, k] * F.cross_entropy(logits, seed, ignore_index=UNKNOWN, reduction="none")
+        for k, seed in enumerate(seeds.long().unbind(1))
+    ]
+    return torch.stack(losses).sum() / any_labelled(seeds)
+
+
+def assert_as_plain(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknown) -> None:
+    logits = logits.double().requires_grad_()
+    plain = plain_loss(logits, seeds, sharpness, unknown)
+    fast = weighted_selective_loss(logits, seeds, sharpness=sharpness, unknown=unknown)
+    torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        gradient(fast, logits), gradient(plain, logits), rtol=1e-10, atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("unknown", get_args(Unknown))
+@pytest.mark.parametrize("sharpness", [0.0, 1.0, 5.0])
+def test_fast_is_plain_on_random_seeds(sharpness: float, unknown: Unknown) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(2, 21, 9, 9, generator=generator)
+    seeds = torch.randint(0, 21, (2, 12, 9, 9), generator=generator)
+    seeds[torch.rand(seeds.shape, generator=generator) < 0.3] = UNKNOWN
+    assert_as_plain(logits, seeds, sharpness, unknown)
+
+
+@pytest.mark.parametrize("unknown", get_args(Unknown))
+def test_fast_is_plain_on_noisy_masks_of_photos(voc_mini: Path, unknown: Unknown) -> None:
+    rng = np.random.default_rng(0)
+    truth = []
+    for path in sorted((voc_mini / "SegmentationClass").glob("*.png"))[:4]:
+        truth.append(np.asarray(Image.open(path).resize((41, 41), Image.Resampling.NEAREST)))
+    masks = np.stack(truth)[:, None].repeat(12, 1)
+    labels = np.unique(masks[masks != UNKNOWN])
+    spoilt = rng.random(masks.shape) < 0.3
+    masks = np.where(spoilt, rng.choice([*labels, UNKNOWN], masks.shape), masks).astype(np.uint8)
+    right = np.where(np.stack(truth) == UNKNOWN, 0, np.stack(truth))
+    logits = F.one_hot(torch.from_numpy(right).long(), int(labels.max()) + 1).permute(0, 3, 1, 2)
+    noise = torch.from_numpy(rng.normal(size=logits.shape))
+    assert_as_plain(2 * logits + noise, torch.from_numpy(masks), 1.0, unknown)
+
+
+@pytest.mark.parametrize("unknown", get_args(Unknown))
+def test_gradient_is_that_of_finite_differences(unknown: Unknown) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 3, 3, generator=generator).double().requires_grad_()
+    seeds = torch.randint(0, 4, (2, 3, 3, 3), generator=generator)
+    seeds[torch.rand(seeds.shape, generator=generator) < 0.3] = UNKNOWN
+    assert torch.autograd.gradcheck(
+        lambda each: weighted_selective_loss(each, seeds, unknown=unknown), logits
+    )
+
+
+def test_a_gradient_can_be_asked_for_twice() -> None:
+    logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    loss = weighted_selective_loss(logits, torch.ones(1, 2, 2, 2, dtype=torch.uint8))
+    (once,) = torch.autograd.grad(loss, logits, retain_graph=True)
+    assert torch.equal(gradient(2 * loss, logits), 2 * once)
+
+
+def test_of_equal_logits_the_first_is_predicted() -> None:
+    logits = torch.tensor([0.0, 1.0, 1.0, 1.0]).view(1, 4, 1, 1)
+    seeds = torch.tensor([2, 1, 3]).view(1, 3, 1, 1)
+    weights = seed_weights(logits, seeds, sharpness=50.0).flatten()
+    assert weights.tolist() == pytest.approx([0, 1, 0])
+
+
+def test_not_a_number_stays_what_it_is() -> None:
+    logits = torch.tensor([0.0, math.nan]).view(1, 2, 1, 1)
+    seeds = torch.tensor([0, 1]).view(1, 2, 1, 1)
+    assert weighted_selective_loss(logits, seeds).isnan()
+
+
+def test_more_seeds_than_a_byte_counts() -> None:
+    logits = torch.zeros(1, 2, 1, 1)
+    seeds = torch.ones(1, 300, 1, 1, dtype=torch.uint8)
+    assert count_votes(seeds, 2).flatten().tolist() == [0, 300]
+    assert weighted_selective_loss(logits, seeds).item() == pytest.approx(math.log(2))
+
+
+def test_at_its_peak_the_loss_holds_less_than_two_copies_of_the_logits() -> None:
+    logits = torch.zeros(4, 21, 41, 41, requires_grad=True)
+    seeds = torch.zeros(4, 12, 41, 41, dtype=torch.uint8)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        value = gradient(weighted_selective_loss(logits, seeds), logits)
+    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]
+    assert value.nbytes < max(accumulate(sizes)) < 2 * value.nbytes
+
+
 # --- borders -------------------------------------------------------------------------------
 
 
@@ -383,7 +488,7 @@ def test_votes_are_summed_one_hot_maps(case: tuple[Tensor, Tensor]) -> None:
     logits, seeds = case
     labels = logits.shape[1]
     votes = count_votes(seeds, labels)
-    expected = torch.stack([(seeds == c).sum(1) for c in range(labels)], 1).float()
+    expected = torch.stack([(seeds == c).sum(1) for c in range(labels)], 1).byte()
     assert torch.equal(votes, expected)
 
 
