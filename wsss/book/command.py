@@ -14,6 +14,7 @@ from typing import Any
 from wsss.book.files import write_whole
 from wsss.book.keys import PACKAGE, folder_fingerprint
 from wsss.book.running import run_notebooks, say
+from wsss.book.speed import write_speed
 from wsss.errors import InputError
 
 DEFAULT_PROFILE = "demo"
@@ -69,6 +70,7 @@ def reproduce(
         root=root,
         prepare=partial(compute_tables, profile, runs, root / data if data else None, parameters),
     )
+    write_speed(root / "benchmarks" / "results", root / "book" / "notebooks" / "speed.md")
     tally = Counter(result.status for result in results)
     say(f"notebooks ({profile}): " + ", ".join(f"{n} {status}" for status, n in tally.items()))
     if tally["failed"]:

@@ -1,0 +1,111 @@
+"""The tables of the page on speed, from what the benchmarks wrote (not in the paper)."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from wsss.book.files import write_whole
+
+Line = dict[str, str]
+
+
+def write_speed(results: Path, fragment: Path) -> bool:
+    """Write the tables that the page on speed includes, a part for every file of results.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of the CSV files that the scripts in `benchmarks/` write.
+    fragment : Path
+        Markdown file; written only if there are results and its text differs.
+
+    Returns
+    -------
+    bool
+        Whether it was written.
+    """
+    parts = []
+    for file in sorted(results.glob("*.csv")):
+        with file.open(encoding="utf-8", newline="") as lines:
+            parts.append(speed_tables(list(csv.DictReader(lines))))
+    text = "\n".join(parts)
+    known = fragment.read_text(encoding="utf-8") if fragment.exists() else ""
+    if text == known:
+        return False
+    fragment.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(fragment, text)
+    return True
+
+
+def speed_tables(lines: list[Line]) -> str:
+    """One part as Markdown: what was compared and where, the ratios, how the cost grows.
+
+    Parameters
+    ----------
+    lines : list of dict
+        The lines of one file of results, a cell of text by column.
+
+    Returns
+    -------
+    str
+        A heading, a paragraph and tables.
+
+    Examples
+    --------
+    >>> quantity("0.0123", "s"), quantity("35.29", "MB"), quantity("", "s")
+    ('12.3 ms', '35.3 MB', '')
+    """
+    first = lines[0]
+    compared = f"*Usual*: {first['way_usual']}. " if first["way_usual"] else ""
+    text = [
+        f"## {first['part'].capitalize()}\n\n{compared}*Ours*: {first['way_ours']}.\n\n",
+        f"{first['processor']}, threads: {first['threads']}, load {_round(first['load'])}; ",
+        f"copies {_round(first['copy_bytes_per_s'], 1e9)} GB/s, multiplies matrices at ",
+        f"{_round(first['matmul_flops_per_s'], 1e9)} GFLOP/s; Python {first['python']}, ",
+        f"torch {first['torch']}, numpy {first['numpy']}; commit {first['commit']}, ",
+        f"{first['day']}; `python benchmarks/{first['part']}.py`\n\n",
+    ]
+    fixed = [line for line in lines if not line["grows"]]
+    if fixed:
+        text += _table("case", ((line["case"], line) for line in fixed))
+    growing = (line for line in lines if line["grows"])
+    for (case, grows), group in groupby(growing, key=lambda line: (line["case"], line["grows"])):
+        text.append(f"{case}:\n\n")
+        text += _table(grows, ((_round(line["at"]), line) for line in group))
+    return "".join(text)
+
+
+def quantity(cell: str, unit: str) -> str:
+    """Time in milliseconds, or memory, with three digits; nothing for an empty cell."""
+    if not cell:
+        return ""
+    return f"{_round(cell, 1e-3)} ms" if unit == "s" else f"{_round(cell)} {unit}"
+
+
+def _table(heading: str, rows: Iterable[tuple[str, Line]]) -> list[str]:
+    text = [f"| {heading} | usual | ours | usual ÷ ours | quartiles | limit | ours ÷ limit |\n"]
+    text.append("| :-- | --: | --: | --: | :-: | --: | --: |\n")
+    for name, line in rows:
+        ours, limit = line["ours"], line["limit"]
+        usual, ours_shown, limit_shown = (
+            quantity(line[column], line["unit"]) for column in ("usual", "ours", "limit")
+        )
+        spread = f"{_round(line['low'])} – {_round(line['high'])}" if line["low"] else ""
+        above = _round(str(float(ours) / float(limit))) if limit else ""
+        cells = [name, usual, ours_shown, _round(line["ratio"]), spread, limit_shown, above]
+        text.append(f"| {' | '.join(cells)} |\n")
+    return [*text, "\n"]
+
+
+def _round(cell: str, unit: float = 1) -> str:
+    """Three digits, without an exponent; nothing for an empty cell."""
+    if not cell:
+        return ""
+    value = float(cell) / unit
+    digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
