@@ -303,7 +303,8 @@ def count_votes(seeds: Tensor, num_labels: int, *, ignore_index: int = 255) -> T
              [[2, 2]]]], dtype=torch.uint8)
     """
     n, k, h, w = seeds.shape
-    known = seeds != ignore_index
+    dtype = torch.uint8 if k < 256 else torch.int32
+    known = (seeds != ignore_index).to(dtype)
     labels = seeds * known  # an unknown pixel votes for label 0, zero times
     low, high = torch.stack(labels.aminmax()).tolist() if labels.numel() else (0, 0)
     if low < 0 or high >= num_labels:
@@ -311,11 +312,10 @@ def count_votes(seeds: Tensor, num_labels: int, *, ignore_index: int = 255) -> T
             f"seeds hold the label {low if low < 0 else high}; "
             f"with {num_labels} logits they may hold 0 to {num_labels - 1} and {ignore_index}"
         )
-    dtype = torch.uint8 if k < 256 else torch.int32
     votes = torch.zeros(n, num_labels, h, w, dtype=dtype, device=seeds.device)
     # One by one: the int64 indices of all seeds would be larger than everything else.
     for label, knows in zip(labels.split(1, dim=1), known.split(1, dim=1), strict=True):
-        votes.scatter_add_(1, label.long(), knows.to(dtype))
+        votes.scatter_add_(1, label.long(), knows)
     return votes
 
 
