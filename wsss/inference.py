@@ -17,6 +17,9 @@ from wsss.errors import InputError
 from wsss.grid import feature_spacing, padded_length, scaled_length, to_pixels
 from wsss.models.network import Network
 
+BATCH_SIZE = 4
+"""Images at once. On a CPU the first layers of larger batches do not fit its cache."""
+
 
 @torch.inference_mode()
 def infer_cams(
@@ -26,7 +29,7 @@ def infer_cams(
     *,
     scale: float,
     bias: bool = False,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
 ) -> list[np.ndarray]:
     """Class activation maps of many images at one input scale.
 
@@ -51,20 +54,32 @@ def infer_cams(
         For every image the normalised maps of its P present classes, at the features. The last
         feature may lie up to a stride beyond the image (see `wsss.grid`), and the maximum on it.
     """
-    model.eval()
+    prepare(model)
     weight = model.classifier.weight.flatten(1)
     added = model.classifier.bias if bias else None
-    device = weight.device
     cams: list[np.ndarray] = [np.empty(0)] * len(images)
     shapes = [_input_lengths(image, [scale], model.output_stride) for image in images]
     for indices in batches_of_one_shape(shapes, batch_size):
-        batch = _to_network(model, [images[i] for i in indices], scale).to(device)
-        labels = torch.from_numpy(present[indices]).to(device)
-        cam = class_activation_maps(model.trunk(batch), weight, labels, bias=added)
-        maps = cam.half().cpu().numpy()
-        for i, image_maps in zip(indices, maps, strict=True):
-            cams[i] = image_maps[present[i]]
+        features = model.trunk(_to_network(model, [images[i] for i in indices], scale))
+        for i, one in zip(indices, features, strict=True):
+            shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed
+            cam = class_activation_maps(
+                one[None],
+                weight[shown],
+                shown[shown][None],
+                bias=None if added is None else added[shown],
+            )
+            cams[i] = cam[0].half().cpu().numpy()
     return cams
+
+
+def prepare(model: Network) -> Network:
+    """Switch a network to evaluation and lay its weights out channels last, in place.
+
+    The layout changes results by rounding alone and makes convolutions on a CPU faster
+    (``benchmarks/cams.py``).
+    """
+    return model.eval().to(memory_format=torch.channels_last)
 
 
 def cam_at_pixels(
@@ -147,7 +162,7 @@ def predict(
     images: Sequence[np.ndarray],
     protocol: Protocol | None = None,
     *,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
 ) -> list[np.ndarray]:
     """Label maps of a segmenter.
 
@@ -175,7 +190,11 @@ def predict(
 
 @torch.inference_mode()
 def infer_logits(
-    model: Network, images: Sequence[np.ndarray], protocol: Protocol, *, batch_size: int = 16
+    model: Network,
+    images: Sequence[np.ndarray],
+    protocol: Protocol,
+    *,
+    batch_size: int = BATCH_SIZE,
 ) -> Iterator[tuple[int, Tensor]]:
     """Logits of a segmenter at the pixels, averaged over scales and flips; the CRF comes after.
 
@@ -199,13 +218,13 @@ def infer_logits(
     (int, (L, H, W) float32)
         Index of an image and its logits; every image once, not in order.
     """
-    model.eval()
-    device, stride = model.classifier.weight.device, model.output_stride
+    prepare(model)
+    stride = model.output_stride
     shapes = [_input_lengths(image, protocol.scales, stride) for image in images]
     for indices in batches_of_one_shape(shapes, batch_size):
         chosen = [images[i] for i in indices]
         views = {
-            (scale, flip): model(_to_network(model, chosen, scale, flip).to(device)).float().cpu()
+            (scale, flip): model(_to_network(model, chosen, scale, flip)).float().cpu()
             for flip in (False, True)[: 1 + protocol.flip]
             for scale in protocol.scales
         }
@@ -279,7 +298,10 @@ def _input_lengths(
 def _to_network(
     model: Network, images: Sequence[np.ndarray], scale: float, flip: bool = False
 ) -> Tensor:
-    """Normalise, resize, mirror and pad (with the mean) images whose inputs have one shape."""
+    """Normalise, resize, mirror and pad (with the mean) images whose inputs have one shape.
+
+    They come back on the network's device, channels last.
+    """
     height, width = _input_lengths(images[0], [scale], model.output_stride)
     batch = torch.zeros(len(images), 3, height, width)  # 0 is the mean
     for image, place in zip(images, batch, strict=True):
@@ -289,7 +311,7 @@ def _to_network(
             pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=True)
         pixels = pixels.flip(-1) if flip else pixels
         place[:, : pixels.shape[2], : pixels.shape[3]] = pixels[0]
-    return batch
+    return batch.to(model.classifier.weight.device, memory_format=torch.channels_last)
 
 
 def _at_pixels(maps: Tensor, size: tuple[int, int], scale: float, output_stride: int) -> Tensor:

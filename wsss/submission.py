@@ -12,7 +12,7 @@ import io
 import struct
 import tarfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -91,6 +91,36 @@ def write_submission(
         _pack(folder, aside)
         check_submission(aside, sizes)
     return out / ARCHIVE
+
+
+def voc_numbers(classes: Sequence[str]) -> NDArray[np.uint8]:
+    """Look up VOC's labels for those of a segmenter that knows some of VOC's classes.
+
+    Parameters
+    ----------
+    classes
+        Names of the C foreground classes, in the order of the segmenter's labels.
+
+    Returns
+    -------
+    (C + 1,) uint8
+        VOC's label of background and of each class.
+
+    Raises
+    ------
+    InputError
+        If VOC does not have one of them.
+
+    Examples
+    --------
+    >>> voc_numbers(["cat", "person"])[np.array([[0, 1, 2]])]
+    array([[ 0,  8, 15]], dtype=uint8)
+    """
+    if strange := [name for name in classes if name not in VOC_CLASSES]:
+        raise InputError(
+            f"VOC's test server does not know class '{strange[0]}'; train on VOC's classes"
+        )
+    return np.array([0, *(1 + VOC_CLASSES.index(name) for name in classes)], np.uint8)
 
 
 def check_submission(archive: str | Path, sizes: Sizes) -> int:

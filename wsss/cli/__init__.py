@@ -14,6 +14,8 @@ import typer
 from typer.core import TyperCommand
 
 from wsss.cli.data import data_voc
+from wsss.cli.export import export_voc_test
+from wsss.cli.options import DataOption, RunsOption, Way
 from wsss.cli.weights import weights_app
 from wsss.errors import InputError
 
@@ -30,6 +32,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Make or check a data folder."
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 data_app.command("voc")(data_voc)
+app.command("export-voc-test")(export_voc_test)
 
 
 class Format(StrEnum):
@@ -39,16 +42,6 @@ class Format(StrEnum):
     csv = "csv"
     markdown = "markdown"
     latex = "latex"
-
-
-class Way(StrEnum):
-    """How segmenters are tested."""
-
-    single = "single"
-    crf = "crf"
-    ms = "ms"
-    ms_crf = "ms+crf"
-    all = "all"
 
 
 class SaliencySource(StrEnum):
@@ -93,10 +86,6 @@ def spread_option(arguments: Sequence[str], option: str) -> list[str]:
     return spread
 
 
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", envvar="WSSS_DATA", help="Data folder in the VOC layout."),
-]
 ProfileOption = Annotated[str, typer.Option("--profile", help="demo, photo or paper.")]
 SaliencyOption = Annotated[
     SaliencySource | None,
@@ -108,10 +97,6 @@ SaliencyOption = Annotated[
 SeedsOption = Annotated[
     list[int] | None,
     typer.Option("--seeds", min=0, help="Random seeds, say --seeds 0 1 2; default: the profile's."),
-]
-RunsOption = Annotated[
-    Path | None,
-    typer.Option("--runs", envvar="WSSS_RUNS", help="Folder of the results; default: runs."),
 ]
 
 
