@@ -70,6 +70,17 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
     rows = (tmp_path / "results" / "table2.csv").read_text().splitlines()
     assert rows[0].startswith("profile,table,row,column,seeds,testing,rng_seed,miou,iou")
     assert len(rows) == 1 + 6 * 2
+    elsewhere = [*line[:4], "--runs", tmp_path / "none", "--results", tmp_path / "results"]
+    read = wsss(*elsewhere, "--compute", "none", "--seeds", "0", "1")
+    assert read.stdout == first.stdout + (
+        f"12 of 12 figures are from {tmp_path / 'results'}; --compute all: none\n"
+    )
+    assert read.stdout == wsss(*elsewhere, "--seeds", "0", "1").stdout  # nothing was missing
+    one = wsss(*elsewhere, "--compute", "none", "--seeds", "1", "--row", "RES38").stdout
+    assert "VGG16" not in one
+    assert "3 of 3 figures" in one
+    assert not (tmp_path / "none").exists()
+    assert "no row 'x'; it has VGG16, RES38" in refused(*elsewhere, "--row", "x")
     csv = wsss(*line, "1", "--format", "csv").stdout.splitlines()
     assert csv[0] == "CAM network,Seed type,Seeds,paper,smoke,smoke - paper"
     assert len(csv) == 7

@@ -53,6 +53,14 @@ class SaliencySource(StrEnum):
     cams = "cams"
 
 
+class Compute(StrEnum):
+    """What is computed for a table."""
+
+    missing = "missing"
+    none = "none"
+    all = "all"
+
+
 class _SeedsAsList(TyperCommand):
     """Lets ``--seeds 0 1 2`` be written as one option."""
 
@@ -122,8 +130,20 @@ def reproduce(
             "profile's.",
         ),
     ] = None,
+    row: Annotated[
+        list[str] | None, typer.Option(help="Only this row of the table; may be repeated.")
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Folder of recorded scores; default: results/PROFILE, if it is there."),
+    ] = None,
+    compute: Annotated[
+        Compute,
+        typer.Option(help="What is neither computed nor recorded; nothing; recorded ones too."),
+    ] = Compute.missing,
     record: Annotated[
-        Path | None, typer.Option(help="Folder for a CSV of every score with its origin.")
+        Path | None,
+        typer.Option(help="Folder for a CSV of every score with its origin; lines are added."),
     ] = None,
     dry_run: Annotated[
         int | None,
@@ -138,10 +158,21 @@ def reproduce(
     """
     from wsss.engine import default_runs, run
     from wsss.stages import Store
-    from wsss.tables import TABLES, get_table, records, render, scores, summary
-    from wsss.tables import reproduce as compute
+    from wsss.tables import (
+        TABLES,
+        get_table,
+        keep,
+        read_recorded,
+        records,
+        render,
+        scores,
+        summary,
+        to_compute,
+    )
+    from wsss.tables import reproduce as reproduce_table
 
     wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
+    wanted = [one.only(row) for one in wanted] if row else wanted
     if dry_run is not None:
         _dry_run(wanted, _profile(profile, saliency), data, dry_run)
         return
@@ -149,23 +180,35 @@ def reproduce(
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     way = testing.value if testing else pipeline.profile.testing
     goals = [stage for one in wanted for stage in scores(one, pipeline, rng_seeds, way)]
+    results = results or Path("results") / profile
+    recorded, which = read_recorded(results), compute.value
+    goals = to_compute(goals, store, recorded, which)
     run(goals, store, workers=workers, scheduler=scheduler)
     for one in wanted:
-        frame = compute(one, pipeline, store, rng_seeds=rng_seeds, testing=way, quiet=True)
+        frame = reproduce_table(
+            one,
+            pipeline,
+            store,
+            rng_seeds=rng_seeds,
+            testing=way,
+            recorded=recorded,
+            compute=which,
+            quiet=True,
+        )
         if frame.empty:
-            typer.echo(f"{one.name}: profile {profile} has none of its networks", err=True)
+            typer.echo(f"{one.name}: profile {profile} has none of its figures", err=True)
             continue
         if record is not None:
-            record.mkdir(parents=True, exist_ok=True)
-            origins = records(frame, store, one, profile)
-            origins.to_csv(record / f"{one.name}.csv", index=False)
+            keep(records(frame, store, one, profile), record / f"{one.name}.csv")
         lines = summary(frame, one, profile)
         if format == Format.text:
             typer.echo(
                 f"{one.name}: {one.title}. mIoU in percent, tested {TESTED[way]}, random seeds "
-                f"{_list(rng_seeds)}"
+                f"{_list(sorted(set(frame['rng_seed'])))}"
             )
         typer.echo(render(lines, format.value))
+        if format == Format.text and (count := sum(frame["recorded"])):
+            typer.echo(f"{count} of {len(frame)} figures are from {results}; --compute all: none")
         if len(wanted) > 1:
             typer.echo()
 

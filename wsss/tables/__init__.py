@@ -22,6 +22,7 @@ from wsss.tables.paper import (
     cells_for,
     get_table,
 )
+from wsss.tables.recorded import Compute, keep, read_recorded, to_compute
 from wsss.tables.results import records, reproduce, scores
 from wsss.tables.text import Format, render, spread, summary
 
@@ -42,15 +43,19 @@ __all__ = [
     "VGG16",
     "C",
     "Cell",
+    "Compute",
     "Format",
     "T",
     "Table",
     "cells_for",
     "get_table",
+    "keep",
+    "read_recorded",
     "records",
     "render",
     "reproduce",
     "scores",
     "spread",
     "summary",
+    "to_compute",
 ]

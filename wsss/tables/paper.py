@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wsss.errors import InputError
 from wsss.pipeline import CamNetwork, PilotRecipe, Profile, Recipe, SeedType
@@ -58,6 +58,24 @@ class Table:
     row_title: str
     column_title: str
     cells: tuple[Cell, ...]
+
+    def only(self, rows: Sequence[str]) -> Table:
+        """Return the table with some of its rows.
+
+        Raises
+        ------
+        InputError
+            If there is no such row.
+
+        Examples
+        --------
+        >>> [cell.paper for cell in TABLE1.only(["0.1"]).cells]
+        [70.6, 71.0]
+        """
+        known = dict.fromkeys(cell.row for cell in self.cells)
+        if unknown := [row for row in rows if row not in known]:
+            raise InputError(f"{self.name} has no row '{unknown[0]}'; it has {', '.join(known)}")
+        return replace(self, cells=tuple(cell for cell in self.cells if cell.row in rows))
 
 
 def _grid(

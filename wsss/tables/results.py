@@ -12,6 +12,7 @@ from wsss.engine import run
 from wsss.pipeline import Pipeline, Testing
 from wsss.stages import SegmenterScore, Store, read_score
 from wsss.tables.paper import Table, cells_for
+from wsss.tables.recorded import Compute, recorded_scores, to_compute
 
 WITH_CRF: Mapping[Testing, Testing] = {"single": "crf", "ms": "ms+crf"}
 """A score with a CRF holds the one without it."""
@@ -56,6 +57,8 @@ def reproduce(
     *,
     rng_seeds: Sequence[int] | None = None,
     testing: Testing | Literal["all"] | None = None,
+    recorded: pd.DataFrame | None = None,
+    compute: Compute = "missing",
     workers: int | None = None,
     scheduler: str | None = None,
     quiet: bool = False,
@@ -74,6 +77,11 @@ def reproduce(
         Random seeds; by default those of the profile.
     testing
         As in `scores`.
+    recorded : pandas.DataFrame, optional
+        As `read_recorded` returns; stands in for what the store lacks.
+    compute : {"missing", "none", "all"}
+        Whether to compute what is neither in the store nor recorded, nothing, or all that the store
+        lacks.
     workers, scheduler, quiet
         As in `wsss.engine.run`.
 
@@ -81,12 +89,13 @@ def reproduce(
     -------
     pandas.DataFrame
         One line a cell, way of testing and random seed: ``row``, ``column``, ``seeds`` (how many
-        label maps train the segmenter), ``paper``, ``testing``, ``rng_seed``, ``miou`` (percent)
-        and ``stage``.
+        label maps train the segmenter), ``paper``, ``testing``, ``rng_seed``, ``miou`` (percent),
+        ``recorded`` (whether it is from there) and ``stage``. What is not to be had is left out.
     """
     rng_seeds = tuple(rng_seeds or pipeline.profile.rng_seeds)
+    goals = scores(table, pipeline, rng_seeds, testing)
     run(
-        scores(table, pipeline, rng_seeds, testing),
+        to_compute(goals, store, recorded, compute),
         store,
         workers=workers,
         scheduler=scheduler,
@@ -94,9 +103,12 @@ def reproduce(
     )
     everything = testing == "all"
     ways = get_args(Testing) if everything else (testing or pipeline.profile.testing,)
-    lines = []
+    lines, known = [], recorded_scores(recorded)
     for cell, way, rng_seed in product(cells_for(table, pipeline.profile), ways, rng_seeds):
         stage = pipeline.score(cell.recipe, rng_seed, WITH_CRF.get(way, way) if everything else way)
+        here = store.done(stage)
+        if not here and (stage.identity, way) not in known:
+            continue
         lines.append({
             "row": cell.row,
             "column": cell.column,
@@ -104,7 +116,8 @@ def reproduce(
             "paper": cell.paper,
             "testing": way,
             "rng_seed": rng_seed,
-            "miou": _read(store, stage, way)["miou"],
+            "miou": _read(store, stage, way)["miou"] if here else known[stage.identity, way],
+            "recorded": not here,
             "stage": stage,
         })  # fmt: skip
     return pd.DataFrame(lines)
@@ -134,11 +147,12 @@ def records(frame: pd.DataFrame, store: Store, table: Table, profile: str) -> pd
     Returns
     -------
     pandas.DataFrame
-        One line a score: table, cell, way of testing, random seed, mIoU and IoU of every label in
-        percent, identity, seconds of training, peak memory, commit, versions, processor, day.
+        One line a score of the store, none of a recorded one: table, cell, way of testing, random
+        seed, mIoU and IoU of every label in percent, identity, seconds of training, peak memory,
+        commit, versions, processor, day.
     """
     lines = []
-    for run_ in frame.to_dict("records"):
+    for run_ in frame[~frame["recorded"]].to_dict("records"):
         stage: SegmenterScore = run_["stage"]
         score = _read(store, stage, run_["testing"])
         origin = store.provenance(stage.segmenter)
@@ -147,7 +161,7 @@ def records(frame: pd.DataFrame, store: Store, table: Table, profile: str) -> pd
             | {key: run_[key] for key in ("row", "column", "seeds", "testing", "rng_seed")}
             | {"miou": round(score["miou"], 2)}
             | {f"iou {label}": round(value, 2) for label, value in score["iou"].items()}
-            | {"identity": stage.identity[:20]}
+            | {"identity": stage.identity}
             | {
                 key: origin[key]
                 for key in ("seconds", "process_peak_memory_mb", "commit", "python")

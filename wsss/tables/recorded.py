@@ -1,0 +1,77 @@
+"""Scores that ``results/`` holds: what a build does not compute again, known by its identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from wsss.errors import InputError
+from wsss.replacing import replacing
+from wsss.stages import SegmenterScore, Store
+
+Compute = Literal["missing", "none", "all"]
+"""What is neither in the run folder nor recorded; nothing; or all that the run folder lacks."""
+
+KEY = ["table", "row", "column", "testing", "rng_seed"]
+
+
+def read_recorded(folder: Path) -> pd.DataFrame:
+    """Read the tables of a folder such as ``results/photo``.
+
+    Parameters
+    ----------
+    folder : Path
+        With a ``table1.csv`` ... ``table7.csv``, as far as they are there; a folder that is absent
+        holds nothing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The lines of `wsss.tables.records`.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged.
+    """
+    frames = []
+    for path in sorted(folder.glob("table[1-7].csv")):
+        try:
+            frame = pd.read_csv(path, dtype={"row": str, "column": str})
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+        if absent := {*KEY, "miou", "identity"} - set(frame.columns):
+            raise InputError(f"{path}: no column {min(absent)!r}; record the table anew")
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=KEY)
+
+
+def recorded_scores(recorded: pd.DataFrame | None) -> dict[tuple[str, str], float]:
+    """MIoU in percent by identity and way of testing."""
+    if recorded is None or recorded.empty:
+        return {}
+    keys = zip(recorded["identity"], recorded["testing"], strict=True)
+    return dict(zip(keys, recorded["miou"], strict=True))
+
+
+def to_compute(
+    stages: Iterable[SegmenterScore], store: Store, recorded: pd.DataFrame | None, compute: Compute
+) -> list[SegmenterScore]:
+    """Choose what is left to compute; a score that is there needs none of what it was made of."""
+    if compute == "none":
+        return []
+    known = {identity for identity, _ in recorded_scores(recorded)} if compute != "all" else set()
+    return [stage for stage in stages if not store.done(stage) and stage.identity not in known]
+
+
+def keep(lines: pd.DataFrame, path: Path) -> None:
+    """Add lines to a recorded table, in place of older ones of the same cell and random seed."""
+    if path.is_file():
+        lines = pd.concat([read_recorded(path.parent).query("table == @path.stem"), lines])
+    lines = lines.drop_duplicates(KEY, keep="last").dropna(axis="columns", how="all")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as aside:
+        lines.to_csv(aside, index=False)
