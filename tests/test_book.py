@@ -146,11 +146,15 @@ def test_the_key_follows_what_a_page_shows_and_nothing_else(tmp_path):
     assert key != book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
 
 
-def test_the_code_hash_follows_the_lock(clone):
+def test_the_code_hash_follows_the_lock_and_recorded_results(clone):
     before = book.code_hash(clone)
     assert before == book.code_hash(clone)
     (clone / "requirements.lock").write_text("numpy==2.1\n")
-    assert before != book.code_hash(clone)
+    after = book.code_hash(clone)
+    assert before != after
+    (clone / "results" / "photo").mkdir(parents=True)
+    (clone / "results" / "photo" / "table2.csv").write_text("miou\n")
+    assert after != book.code_hash(clone)
 
 
 def test_the_fingerprint_follows_names_and_sizes(tmp_path):

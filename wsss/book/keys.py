@@ -51,12 +51,12 @@ def notebook_key(
 
 
 def code_hash(root: Path) -> str:
-    """Hash of every file of the package, initial weights included, and of the locked versions.
+    """Hash of the package, initial weights included, of the locked versions and recorded results.
 
     Parameters
     ----------
     root : Path
-        Folder that holds `requirements.lock`.
+        Folder that holds `requirements.lock` and `results/`.
 
     Returns
     -------
@@ -65,6 +65,8 @@ def code_hash(root: Path) -> str:
     """
     files = (f for f in sorted(PACKAGE.rglob("*")) if f.is_file() and "__pycache__" not in f.parts)
     lines = [f"{file.relative_to(PACKAGE).as_posix()} {sha256(file)}" for file in files]
+    recorded = sorted((root / "results").rglob("*.csv"))
+    lines += [f"{file.relative_to(root).as_posix()} {sha256(file)}" for file in recorded]
     return hashlib.sha256("\n".join([*lines, sha256(root / LOCK_FILE)]).encode()).hexdigest()
 
 

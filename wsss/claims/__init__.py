@@ -2,6 +2,7 @@
 
 from wsss.claims.evidence import ClaimResult, evaluate, judged, median_spread, stages_needed
 from wsss.claims.fourteen import BOUNDS, CLAIMS, Claim, Comparison
+from wsss.claims.recorded import judge_recorded
 from wsss.claims.show import (
     claim_lines,
     count_verdicts,
@@ -22,6 +23,7 @@ __all__ = [
     "count_verdicts",
     "evaluate",
     "judge",
+    "judge_recorded",
     "judged",
     "median_spread",
     "show_comparisons",

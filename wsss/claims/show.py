@@ -19,8 +19,17 @@ BADGES = {
 }
 
 
-def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
+def claim_lines(
+    results: Iterable[ClaimResult], *, absent: str = "the profile lacks a network"
+) -> pd.DataFrame:
     """One line a claim, in numbers.
+
+    Parameters
+    ----------
+    results : iterable of ClaimResult
+        As `evaluate` or `judge_recorded` returns.
+    absent : str
+        Why a claim was not asked.
 
     Returns
     -------
@@ -49,7 +58,7 @@ def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
             "from": BOUNDS[claim.kind][0],
             "to": BOUNDS[claim.kind][1],
             "verdict": result.verdict,
-            "reason": found.reason if found else "the profile lacks a network",
+            "reason": found.reason if found else absent,
         })  # fmt: skip
     return pd.DataFrame(lines)
 

@@ -159,6 +159,7 @@ def reproduce(
     from wsss.engine import default_runs, run
     from wsss.stages import Store
     from wsss.tables import (
+        RESULTS,
         TABLES,
         get_table,
         keep,
@@ -180,7 +181,7 @@ def reproduce(
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     way = testing.value if testing else pipeline.profile.testing
     goals = [stage for one in wanted for stage in scores(one, pipeline, rng_seeds, way)]
-    results = results or Path("results") / profile
+    results = results or RESULTS / profile
     recorded, which = read_recorded(results), compute.value
     goals = to_compute(goals, store, recorded, which)
     run(goals, store, workers=workers, scheduler=scheduler)

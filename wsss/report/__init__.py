@@ -1,7 +1,14 @@
 """What a notebook shows besides pictures: provenance, tables, differences, quality of seeds."""
 
 from wsss.report.pages import left_out, provenance_line
-from wsss.report.seeds import each_seed_quality, seed_quality
+from wsss.report.recorded import (
+    by_class,
+    missing_cells,
+    origins,
+    read_seed_lines,
+    seeds_and_segmenters,
+)
+from wsss.report.seeds import each_seed_quality, quality, seed_quality
 from wsss.report.tables import (
     count_signs,
     literature_table,
@@ -11,13 +18,19 @@ from wsss.report.tables import (
 )
 
 __all__ = [
+    "by_class",
     "count_signs",
     "each_seed_quality",
     "left_out",
     "literature_table",
+    "missing_cells",
+    "origins",
     "paired_differences",
     "provenance_line",
+    "quality",
+    "read_seed_lines",
     "seed_quality",
+    "seeds_and_segmenters",
     "shares_of",
     "show_table",
 ]

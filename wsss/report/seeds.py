@@ -85,11 +85,12 @@ def each_seed_quality(
 def _mean_quality(pipeline: Pipeline, store: Store, labels: Sequence[Labels]) -> dict[str, str]:
     stages = [pipeline.label_score(each) for each in labels]
     run(stages, store, workers=1, quiet=True)
-    means = pd.DataFrame([_quality(read_score(store, stage)) for stage in stages]).mean()
+    means = pd.DataFrame([quality(read_score(store, stage)) for stage in stages]).mean()
     return {str(name): f"{value:.1f}" for name, value in means.items()}
 
 
-def _quality(score: dict) -> dict[str, float]:
+def quality(score: dict) -> dict[str, float]:
+    """Take the figures of `seed_quality`, in percent, from a score as `read_score` returns it."""
     confusion = np.array(score["confusion"], float)
     labelled = confusion[:-1, 1:-1].sum()  # every true label, called some foreground class
     foreground = confusion[1:-1]  # truly foreground, called anything

@@ -16,11 +16,36 @@ Pairs = Sequence[tuple[str, str]]
 TINY = 1e-6  # a difference of the paper below this is none
 
 
-def show_table(scores: pd.DataFrame, table: Table, profile: str) -> Styler | Markdown:
-    """Show a table: the paper's figures, ours with their spread, and the difference."""
+def show_table(
+    scores: pd.DataFrame, table: Table, profile: str, recorded: pd.DataFrame | None = None
+) -> Styler | Markdown:
+    """Show a table: the paper's figures, ours with their spread, and the difference.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        As `wsss.tables.reproduce` returns.
+    table : Table
+        The table it belongs to.
+    profile : str
+        Heads the column of our figures.
+    recorded : pandas.DataFrame, optional
+        As `wsss.tables.read_recorded` returns: figures of another profile get a last column, in
+        which a dash is a cell that is not recorded.
+    """
     if scores.empty:
         return Markdown(f"Profile {profile} computes no cell of this table.")
-    return plain(summary(scores, table, profile), table.name)
+    lines = summary(scores, table, profile)
+    if recorded is not None and not recorded.empty:
+        for other, theirs in recorded[recorded["table"] == table.name].groupby("profile"):
+            if other != profile:
+                cells = {
+                    tuple(map(str, key)): spread(pd.Series(cell["miou"]))
+                    for key, cell in theirs.groupby(["row", "column"])  # pyright: ignore
+                }
+                keys = zip(lines[table.row_title], lines[table.column_title], strict=True)
+                lines[str(other)] = [cells.get(key, "–") for key in keys]
+    return plain(lines, table.name)
 
 
 def paired_differences(scores: pd.DataFrame, pairs: Pairs) -> Styler | Markdown:

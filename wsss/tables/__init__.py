@@ -22,7 +22,7 @@ from wsss.tables.paper import (
     cells_for,
     get_table,
 )
-from wsss.tables.recorded import Compute, keep, read_recorded, to_compute
+from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded, to_compute
 from wsss.tables.results import records, reproduce, scores
 from wsss.tables.text import Format, render, spread, summary
 
@@ -30,6 +30,7 @@ __all__ = [
     "BOTH",
     "EVERYTHING",
     "RESNET38",
+    "RESULTS",
     "TABLE1",
     "TABLE2",
     "TABLE3",

@@ -15,6 +15,9 @@ from wsss.stages import SegmenterScore, Store
 Compute = Literal["missing", "none", "all"]
 """What is neither in the run folder nor recorded; nothing; or all that the run folder lacks."""
 
+RESULTS = Path("results")
+"""In the folder that a command or a notebook is run in, as ``runs`` is."""
+
 KEY = ["table", "row", "column", "testing", "rng_seed"]
 
 

@@ -1,0 +1,83 @@
+"""Tests of wsss.report.recorded and of tables with a column of recorded figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from wsss.report import by_class, missing_cells, origins, seeds_and_segmenters, show_table
+from wsss.tables import TABLE2, TABLES
+
+
+@pytest.fixture
+def recorded() -> pd.DataFrame:
+    """The fully supervised row, and one recipe that Tables 2 and 3 share; two random seeds."""
+    cells = [("table1", "0 (ground truth)", "One label", 50.0, "a"),
+             ("table2", "VGG16", "Threshold (T)", 40.0, "b"),
+             ("table3", "Threshold (T)", "Single-scale", 40.0, "b")]  # fmt: skip
+    return pd.DataFrame([
+        {
+            "profile": "photo", "table": table, "row": row, "column": column, "testing": "single",
+            "rng_seed": rng_seed, "miou": miou + rng_seed, "iou cat": miou - 10,
+            "identity": f"{identity}{rng_seed}", "seconds": 1800, "process_peak_memory_mb": 1500,
+            "commit": "abc", "torch": "2", "processor": "any", "day": "2026-11-23",
+        }
+        for table, row, column, miou, identity in cells
+        for rng_seed in (0, 1)
+    ])  # fmt: skip
+
+
+def test_recorded_figures_have_a_column_of_their_own(recorded: pd.DataFrame) -> None:
+    ours = pd.DataFrame([
+        {"row": cell.row, "column": cell.column, "seeds": 1, "paper": cell.paper,
+         "testing": "single", "rng_seed": 0, "miou": 70.0}
+        for cell in TABLE2.cells
+    ])  # fmt: skip
+    lines = show_table(ours, TABLE2, "demo", recorded).data  # pyright: ignore
+    assert list(lines["photo"]) == ["40.5 ± 0.7", "–", "–", "–", "–", "–"]
+    assert list(lines["demo"]) == ["70.0"] * 6
+    for same in (show_table(ours, TABLE2, "photo", recorded), show_table(ours, TABLE2, "demo")):
+        assert len(same.data.columns) == 6  # pyright: ignore
+
+
+def test_what_is_missing_is_named(recorded: pd.DataFrame) -> None:
+    said = missing_cells(recorded).data
+    total = sum(len(table.cells) for table in TABLES.values())
+    assert said is not None
+    assert said.startswith(f"3 of {total} cells are recorded, with 2 random seeds each.")
+    assert "Table 2: VGG16, CRF (C);" in said
+    assert "Table 2: VGG16, Threshold (T)" not in said
+
+
+def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
+    (line,) = origins(recorded).data.to_dict("records")  # pyright: ignore
+    assert (line["trainings"], line["hours of training"]) == ("4", "2.0")
+    lines = by_class(recorded).data  # pyright: ignore
+    assert list(lines["table"]) == ["table1", "table2"]
+    assert list(lines["cat"]) == ["40.0", "30.0"]
+    assert list(lines["share of clean"]) == ["100.0 %", "80.2 %"]  # mean of 40/50 and 41/51
+
+
+def test_pages_say_so_if_nothing_is_recorded(recorded: pd.DataFrame) -> None:
+    for show in (missing_cells, origins, by_class):
+        assert "No score on photos" in str(show(recorded.iloc[:0]).data)  # pyright: ignore
+
+
+def test_seeds_stand_beside_their_segmenters_best_first(recorded: pd.DataFrame) -> None:
+    names = ["mIoU", "precision", "recall", "missed", "unknown"]
+    seeds = pd.DataFrame([
+        {"table": table, "row": row, "column": column, "rng_seed": rng_seed}
+        | dict.fromkeys(names, figure + rng_seed)
+        for table, row, column, figure in (
+            ("table2", "VGG16", "Threshold (T)", 30.0),
+            ("table1", "0 (ground truth)", "One label", 20.0),
+            ("table2", "VGG16", "CRF (C)", 10.0),
+        )
+        for rng_seed in (1, 2)
+    ])  # fmt: skip
+    lines = seeds_and_segmenters(seeds, recorded).data  # pyright: ignore
+    assert lines.drop(columns=["row", "column"]).to_numpy().tolist() == [
+        ["table1", *["21.0"] * 5, "51.0"],
+        ["table2", *["31.0"] * 5, "41.0"],
+    ]
+    assert "No score" in str(seeds_and_segmenters(pd.DataFrame(), recorded).data)

@@ -1,0 +1,121 @@
+"""What ``results/`` holds of real photos, on pages that are built without any photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import Markdown
+from pandas.io.formats.style import Styler
+
+from wsss.report.tables import plain
+from wsss.tables import TABLES, spread
+
+NOTHING = "No score on photos is recorded yet."
+CLEAN = ("table1", "0 (ground truth)", "One label")
+
+
+def missing_cells(recorded: pd.DataFrame) -> Markdown:
+    """Say what of the paper's 42 cells is recorded, and name the cells that are not."""
+    seen = recorded.groupby(["table", "row", "column"])["rng_seed"].nunique()
+    absent = [
+        f"{table.name.replace('table', 'Table ')}: {cell.row}, {cell.column}"
+        for table in TABLES.values()
+        for cell in table.cells
+        if (table.name, cell.row, cell.column) not in seen.index
+    ]
+    if recorded.empty:
+        return Markdown(NOTHING)
+    total = sum(len(table.cells) for table in TABLES.values())
+    least, most = seen.min(), seen.max()
+    seeds = f"{most}" if least == most else f"{least} to {most}"
+    text = f"{total - len(absent)} of {total} cells are recorded, with {seeds} random seeds each."
+    return Markdown(text + (f" Still missing: {'; '.join(absent)}." if absent else ""))
+
+
+def origins(recorded: pd.DataFrame) -> Styler | Markdown:
+    """Show where the recorded scores come from: machine, commit, day, hours, memory."""
+    if recorded.empty:
+        return Markdown(NOTHING)
+    trainings = recorded.drop_duplicates("identity")  # a recipe stands in several tables
+    lines = [
+        {
+            "commit": str(commit),
+            "day": str(day),
+            "processor": str(processor),
+            "torch": str(torch),
+            "trainings": str(len(each)),
+            "hours of training": f"{each['seconds'].sum() / 3600:.1f}",
+            "peak memory": f"{each['process_peak_memory_mb'].max() / 1000:.1f} GB",
+        }
+        for (commit, day, processor, torch), each in trainings.groupby(
+            ["commit", "day", "processor", "torch"]
+        )  # pyright: ignore[reportGeneralTypeIssues]
+    ]
+    return plain(pd.DataFrame(lines), "origins")
+
+
+def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
+    """Show the IoU of every label in percent, each recipe once, means over random seeds.
+
+    The last column is the share of the fully supervised row, over the random seeds of both.
+    """
+    if recorded.empty:
+        return Markdown(NOTHING)
+    labels = [name for name in recorded.columns if name.startswith("iou ")]
+    keys = ["table", "row", "column"]
+    first = recorded.drop_duplicates(["identity", "testing"])
+    clean = _scores(first, CLEAN)
+    lines = []
+    for key, each in first.groupby(keys, sort=False):
+        share = 100 * (_scores(each, key) / clean).dropna()  # pyright: ignore
+        lines.append(
+            dict(zip(keys, map(str, key), strict=True))  # pyright: ignore
+            | {"mIoU": spread(pd.Series(each["miou"]))}
+            | {name.removeprefix("iou "): f"{each[name].mean():.1f}" for name in labels}
+            | {"share of clean": f"{share.mean():.1f} %" if len(share) else "–"}
+        )
+    return plain(pd.DataFrame(lines), "by_class")
+
+
+def read_seed_lines(folder: Path) -> pd.DataFrame:
+    """Read ``seeds.csv`` of a results folder, as ``scripts/record_seeds.py`` writes it."""
+    path = folder / "seeds.csv"
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+
+
+def seeds_and_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> Styler | Markdown:
+    """Put the quality of single seeds beside the mIoU of the segmenters trained on them.
+
+    Parameters
+    ----------
+    seeds : pandas.DataFrame
+        As `read_seed_lines` returns.
+    recorded : pandas.DataFrame
+        As `wsss.tables.read_recorded` returns.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler or IPython.display.Markdown
+        One line a kind of seed, the best segmenter first; means over the random seeds of both.
+    """
+    if seeds.empty or recorded.empty:
+        return Markdown(NOTHING)
+    keys = ["table", "row", "column"]
+    trained = recorded[[*keys, "rng_seed", "miou"]].rename(columns={"miou": "segmenter"})
+    both = seeds.merge(trained, on=[*keys, "rng_seed"])
+    if both.empty:
+        return Markdown(NOTHING)
+    figures = ["mIoU", "precision", "recall", "missed", "unknown", "segmenter"]
+    means = both.groupby(keys)[figures].mean().sort_values("segmenter", ascending=False)
+    lines = means.map("{:.1f}".format).reset_index()  # pyright: ignore[reportCallIssue]
+    return plain(lines, "seeds_and_segmenters")
+
+
+def _scores(recorded: pd.DataFrame, key: tuple[str, str, str]) -> pd.Series:
+    """MIoU by random seed of one cell."""
+    table, row, column = key
+    of_cell = (
+        (recorded["table"] == table) & (recorded["row"] == row) & (recorded["column"] == column)
+    )
+    return recorded[of_cell].set_index("rng_seed")["miou"]
