@@ -60,7 +60,7 @@ def infer_cams(
     cams: list[np.ndarray] = [np.empty(0)] * len(images)
     shapes = [_input_lengths(image, [scale], model.output_stride) for image in images]
     for indices in batches_of_one_shape(shapes, batch_size):
-        features = model.trunk(_to_network(model, [images[i] for i in indices], scale))
+        features = model.trunk(network_input(model, [images[i] for i in indices], scale))
         for i, one in zip(indices, features, strict=True):
             shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed
             cam = class_activation_maps(
@@ -224,7 +224,7 @@ def infer_logits(
     for indices in batches_of_one_shape(shapes, batch_size):
         chosen = [images[i] for i in indices]
         views = {
-            (scale, flip): model(_to_network(model, chosen, scale, flip)).float().cpu()
+            (scale, flip): model(network_input(model, chosen, scale, flip)).float().cpu()
             for flip in (False, True)[: 1 + protocol.flip]
             for scale in protocol.scales
         }
@@ -295,7 +295,7 @@ def _input_lengths(
     )
 
 
-def _to_network(
+def network_input(
     model: Network, images: Sequence[np.ndarray], scale: float, flip: bool = False
 ) -> Tensor:
     """Normalise, resize, mirror and pad (with the mean) images whose inputs have one shape.

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
-from wsss.grid import feature_pixels, padded_length
-from wsss.inference import batches_of_one_shape
+from wsss.grid import feature_pixels
+from wsss.inference import batches_of_one_shape, network_input
 from wsss.losses import seed_weights
 from wsss.models.network import Network
 from wsss.replacing import replacing
@@ -179,10 +178,8 @@ def _logits(model: Network, images: PackedArrays) -> Iterator[tuple[list[int], T
     model.eval()
     stride, device = model.output_stride, model.classifier.weight.device
     for indices in batches_of_one_shape((image.shape for image in images), batch_size=16):
-        pixels = torch.from_numpy(np.stack([images[i] for i in indices])).permute(0, 3, 1, 2)
-        height, width = pixels.shape[2:]
-        padding = (padded_length(width, stride) - width, padded_length(height, stride) - height)
-        batch = F.pad(model.normalisation(pixels), (0, padding[0], 0, padding[1]))
+        height, width = images.shape(indices[0])[:2]
+        batch = network_input(model, [images[i] for i in indices], 1.0)
         logits = model(batch.to(device)).cpu().float()
         h, w = (len(feature_pixels(length, stride)) for length in (height, width))
         yield indices, logits[..., :h, :w]
