@@ -22,11 +22,11 @@ from wsss.report import (
     literature_table,
     paired_differences,
     provenance_line,
+    quality,
     seed_quality,
     shares_of,
     show_table,
 )
-from wsss.report.seeds import _quality
 from wsss.stages import Scenes, Store
 from wsss.tables import TABLE1, TABLE2, TABLE4, TABLE6, Table, reproduce
 from wsss.training import Schedule
@@ -175,12 +175,12 @@ def test_quality_of_seeds(small: Pipeline, store: Store) -> None:
 def test_quality_by_hand() -> None:
     """Rows truth, columns seed: background, class 1, class 2, unknown."""
     confusion = [[50, 5, 0, 5], [4, 10, 2, 4], [6, 1, 12, 1], [0, 0, 0, 0]]
-    found = _quality({"miou": 1.0, "confusion": confusion})
+    found = quality({"miou": 1.0, "confusion": confusion})
     assert found["precision"] == pytest.approx(100 * 22 / 30)
     assert found["recall"] == pytest.approx(100 * 22 / 40)
     assert found["missed"] == pytest.approx(100 * 10 / 40)
     assert found["unknown"] == pytest.approx(100 * 10 / 100)
-    nothing = _quality({"miou": 1.0, "confusion": [[5, 0, 0], [5, 0, 0], [0, 0, 0]]})
+    nothing = quality({"miou": 1.0, "confusion": [[5, 0, 0], [5, 0, 0], [0, 0, 0]]})
     assert np.isnan(nothing["precision"])
 
 
