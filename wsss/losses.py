@@ -263,9 +263,9 @@ class _VotedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         logits, votes, predicted, *parts = ctx.saved_tensors
-        vote, bonus, weight = (part * scale for part in parts)
+        vote, bonus, weight = (part * grad_outputs[0] for part in parts)
         gradient = torch.softmax(logits, 1, dtype=vote.dtype).mul_(weight)
         for each, count in zip(gradient.split(1, dim=1), votes.split(1, dim=1), strict=True):
             each.addcmul_(count, vote, value=-1)
