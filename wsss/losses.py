@@ -263,7 +263,9 @@ class _VotedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] (the decorator hides names)
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
         logits, votes, predicted, *parts = ctx.saved_tensors
         vote, bonus, weight = (part * grad_outputs[0] for part in parts)
         gradient = torch.softmax(logits, 1, dtype=vote.dtype).mul_(weight)
