@@ -11,6 +11,7 @@ from wsss.data import voc_setup
 from wsss.data.labels import VOC_CLASSES, read_labels_csv
 from wsss.data.pictures import read_mask_png, write_mask_png
 from wsss.data.sbd import SbdFolder
+from wsss.data.subset import Subset
 from wsss.data.voc import VocFolder
 from wsss.data.voc_setup import adopt_voc
 from wsss.errors import InputError
@@ -215,6 +216,25 @@ def test_classes_restrict_as_the_photo_profile_reads_it(devkit, sbd, tmp_path):
     assert len(list((tmp_path / "pets" / "JPEGImages").iterdir())) == 4
     assert (folder.mask("2008_000002") == 255).any()  # the chair
     assert folder.check().ok
+
+
+def test_the_whole_of_voc_is_seen_as_a_prepared_subset_is(devkit, sbd, tmp_path):
+    """Ids, sizes, pixels and masks of photos that somebody else selected and resized."""
+    animals = ("cat", "cow", "dog", "horse", "sheep", "person")
+    root = adopt_voc(devkit, tmp_path / "voc", sbd=sbd, classes=animals[:5]).root
+    subset = Subset("train", "train_official", 1)
+    folder = VocFolder(root, animals, longest_side=4, subset=subset)
+    assert folder.ids("train") == ["2007_000032", "2009_000003"]  # cats are full
+    assert folder.ids("train_official") == ["2007_000032"]
+    assert folder.ids("val") == ["2007_000033"]
+    for image_id in ("2009_000003", "2007_000033"):
+        with Image.open(devkit / "VOC2012" / "JPEGImages" / f"{image_id}.jpg") as photo:
+            expected = np.array(photo.resize((4, 3), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(folder.image(image_id), expected)
+    mask = Image.fromarray(mask_of("2009_000003")).resize((4, 3), Image.Resampling.NEAREST)
+    dogs = np.where(np.array(mask) == 1 + VOC_CLASSES.index("dog"), 3, 0)
+    np.testing.assert_array_equal(folder.mask("2009_000003"), dogs)
+    assert dogs.any()
 
 
 def test_counts_are_compared_with_the_usual_ones(devkit, sbd, tmp_path):
