@@ -146,3 +146,24 @@ def test_data_check_reports_saliency_maps(tmp_path: Path) -> None:
     assert "note: val: 1 saliency maps for 1 images" in done.stdout
     assert "problem: " in done.stdout
     assert "scene_val_0000.png: the map has 9 x 9 pixels" in done.stdout
+
+
+def test_the_paper_profile_is_planned_without_data_and_not_run(tmp_path: Path) -> None:
+    done = wsss("plan", "--profile", "paper", "--seeds", "0", "--runs", tmp_path, "--tflops", "156")
+    assert "30 trainings" in done.stdout
+    assert "nothing was timed: networks at 40% of 156 TFLOP/s" in done.stdout
+    line = refused(
+        "reproduce", "table6", "--profile", "paper", "--runs", tmp_path, "--workers", "1"
+    )  # fmt: skip
+    assert "--data or WSSS_DATA" in line
+
+
+@pytest.mark.slow
+def test_a_dry_run_leaves_no_results(tmp_path: Path) -> None:
+    done = wsss(
+        "reproduce", "table2", "--profile", "smoke", "--dry-run", "1", "--runs", tmp_path / "runs"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    kinds = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert {"scenes", "classifier", "cams", "crf_seeds", "segmenter"} <= set(kinds)
+    assert not (tmp_path / "runs").exists()
