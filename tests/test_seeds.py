@@ -182,6 +182,21 @@ def test_seeds_of_scales_that_see_different_classes(photos: list[np.ndarray]) ->
     assert np.array_equal(first.numpy(), plain_pydensecrf(image, cams[0], saliency))
 
 
+@pytest.mark.parametrize("shown", [1, 2, 3, 5])
+def test_a_crf_seed_is_the_same_in_whatever_company(shown: int) -> None:
+    """To the last bit, so that what is made together changes no result."""
+    rng = np.random.default_rng(shown)
+    image = rng.integers(0, 256, (30, 40, 3), np.uint8)
+    cams = [smooth_maps(6, (30, 40), rng) for _ in range(9)]
+    for cam in cams:
+        cam[shown:] = 0
+    cams[4][0] = 0  # one that does not see a class that the others see
+    saliency = smooth_maps(1, (30, 40), rng)[0]
+    together = crf_seeds_of_image(image, cams, saliency)
+    for cam, seed in zip(cams, together, strict=True):
+        assert torch.equal(crf_seeds_of_image(image, [cam], saliency)[0], seed)
+
+
 def two_halves() -> tuple[Tensor, Tensor]:
     """A black and white image (1, 3, 8, 10) and the CAM (1, 2, 8, 10) of class 2 on its right."""
     image = torch.zeros(1, 3, 8, 10, dtype=torch.uint8)

@@ -200,11 +200,11 @@ def exp(_context, value):
 
 @_intrinsic
 def lane_sum(_context, value):
-    """Add up the lanes."""
+    """Add up the lanes, from the first to the last: sums do not depend on where lanes lie."""
 
     def emit(_context, builder, _signature, args):
         zero = ir.Constant(_FLOAT, 0.0)
-        return _call(builder, "vector.reduce.fadd", _FLOAT, zero, args[0], fastmath=("reassoc",))
+        return _call(builder, "vector.reduce.fadd", _FLOAT, zero, args[0])
 
     return types.float32(LANES), emit
 

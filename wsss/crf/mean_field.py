@@ -62,8 +62,10 @@ def mean_field(lattices: Lattices, unary: np.ndarray, iterations: int) -> np.nda
     seeds, labels, pixels = unary.shape
     seed, label = np.arange(seeds)[:, None], np.arange(labels - 1)
     # A group of channels is normalised together. Its lanes are either WIDTH seeds, a row of lanes
-    # for each label, or the labels of one seed: whatever takes fewer rows.
-    across = -(-(labels - 1) // WIDTH) * seeds < -(-seeds // WIDTH) * (labels - 1)
+    # for each label, or the labels of one seed: whatever takes fewer rows. Both add up in the same
+    # order if the labels fill one row; more are always across, so that a seed comes out the same to
+    # the last bit in whatever company.
+    across = labels - 1 > WIDTH or seeds < -(-seeds // WIDTH) * (labels - 1)
     if across:
         group = -(-(labels - 1) // WIDTH) * WIDTH
         channel = seed * group + label
