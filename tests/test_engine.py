@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 import wsss.engine
 from wsss.data.affine import Augmentation
-from wsss.engine import default_runs, default_workers, graph, run, visible_gpus
+from wsss.engine import (
+    default_runs,
+    default_workers,
+    graph,
+    run,
+    together,
+    visible_gpus,
+)
 from wsss.errors import InputError
 from wsss.stages import (
     Images,
@@ -39,6 +46,19 @@ class Sum(Stage):
     parents_: tuple[Sum, ...] = ()
     log: str
     bad: bool = False
+    friends: str | None = None
+
+    @property
+    def shares(self) -> str | None:
+        return self.friends
+
+    @classmethod
+    def compute_together(
+        cls, stages: Sequence[Any], folders: Sequence[Path], store: Store
+    ) -> float | None:
+        with Path(stages[0].log).open("a") as log:
+            log.write(f"0 {os.getpid()}\n" * (len(stages) > 1))
+        return super().compute_together(stages, folders, store)
 
     def compute(self, folder: Path, store: Store) -> None:
         with Path(self.log).open("a") as log:
@@ -102,6 +122,18 @@ def test_graph_is_every_stage_once_after_its_parents(log: Path) -> None:
     assert graph([]) == []
 
 
+def test_stages_that_share_work_are_one_task_after_all_they_read(log: Path) -> None:
+    first, second = (Sum(number=n, log=str(log)) for n in (1, 2))
+    third = Sum(number=3, parents_=(first,), log=str(log), friends="a")
+    early = Sum(number=4, parents_=(third,), log=str(log))
+    fifth = Sum(number=5, parents_=(second,), log=str(log), friends="a")
+    alone = Sum(number=6, log=str(log), friends="b")
+    tasks = together(graph([early, fifth, alone]))
+    found = [[stage.number for stage in task if isinstance(stage, Sum)] for task in tasks]
+    assert found == [[1], [2], [3, 5], [4], [6]]
+    assert together([third]) == [(third,)]
+
+
 # --- in this process -----------------------------------------------------------------------
 
 
@@ -116,6 +148,24 @@ def test_computes_what_is_missing_and_no_more(store: Store, log: Path) -> None:
     run([], store, quiet=True)
     assert numbers(log) == [1, 2, 3, 4]
     assert {line.split()[1] for line in log.read_text().splitlines()} == {str(os.getpid())}
+
+
+def test_what_shares_work_is_computed_together_and_once(store: Store, log: Path) -> None:
+    first = Sum(number=1, log=str(log))
+    friends = [Sum(number=n, parents_=(first,), log=str(log), friends="a") for n in (2, 3, 4)]
+    run(friends[:1], store, workers=1, quiet=True)
+    assert numbers(log) == [1, 2]
+    run(friends, store, workers=1, quiet=True)  # 0: the two that were missing, together
+    assert numbers(log) == [1, 2, 0, 3, 4]
+    assert [result(store, each) for each in friends] == [3, 4, 5]
+    assert not list(store.runs.rglob("*.part"))
+
+
+def test_what_shares_work_fails_together(store: Store, log: Path) -> None:
+    friends = [Sum(number=n, log=str(log), bad=n == 2, friends="a") for n in (1, 2)]
+    with pytest.raises(InputError, match="number 2 is bad"):
+        run(friends, store, workers=1, quiet=True)
+    assert not any(store.done(each) for each in friends)
 
 
 def test_an_input_error_arrives_and_what_was_finished_stays(store: Store, log: Path) -> None:
@@ -164,17 +214,18 @@ def test_two_workers_make_what_one_process_makes(
         augmentation=Augmentation(crop=17),
         rng_seed=0,
     )
-    goals = [SegmenterScore(segmenter=segmenter, images=val), diamond(log)]
+    friends = [Sum(number=n, log=str(log), friends="a") for n in (5, 6)]
+    goals = [SegmenterScore(segmenter=segmenter, images=val), diamond(log), *friends]
     here, there = Store(tmp_path / "here", data), Store(tmp_path / "there", data)
     run(goals, here, workers=1, quiet=True)
     run(goals, there, workers=2, quiet=True)
     assert contents(here) == contents(there)
-    assert sorted(numbers(log)) == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert sorted(numbers(log)) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
     by_process = {line.split()[1] for line in log.read_text().splitlines()}
     assert len(by_process - {str(os.getpid())}) in (1, 2)
     records = [store.provenance(segmenter) for store in (here, there)]
     assert records[0]["identity"] == records[1]["identity"]
-    assert records[1]["threads"] == "1"
+    assert records[1]["threads"] == 1
 
 
 @pytest.mark.slow

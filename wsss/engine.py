@@ -19,6 +19,9 @@ from wsss.stages import Stage, Store
 if TYPE_CHECKING:
     from distributed import Client
 
+Task = tuple[Stage, ...]
+"""Stages that are computed in one go; most are alone."""
+
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two processes of one thread beat one of two by far
     "TQDM_DISABLE": "1",  # bars of several workers would overwrite one another
@@ -62,6 +65,37 @@ def graph(goals: Iterable[Stage]) -> list[Stage]:
     return list(ordered.values())
 
 
+def together(stages: Sequence[Stage]) -> list[Task]:
+    """Gather stages that share work into tasks, each after those that it waits for.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        Each after the ones it reads, as `graph` lists them.
+
+    Returns
+    -------
+    list of tuples of Stage
+        A stage that shares nothing is alone.
+    """
+    members: dict[str, list[Stage]] = defaultdict(list)
+    for stage in stages:
+        members[stage.shares or stage.identity].append(stage)
+    wanted = {stage.identity for stage in stages}
+    tasks: dict[str, Task] = {}
+
+    def visit(stage: Stage) -> None:
+        name = stage.shares or stage.identity
+        if stage.identity in wanted and name not in tasks:
+            for parent in (parent for member in members[name] for parent in member.parents()):
+                visit(parent)
+            tasks[name] = tuple(members[name])
+
+    for stage in stages:
+        visit(stage)
+    return list(tasks.values())
+
+
 def run(
     goals: Sequence[Stage],
     store: Store,
@@ -95,15 +129,16 @@ def run(
     todo = [stage for stage in needed if not store.done(stage)]
     if not todo:
         return
-    workers = min(workers or default_workers(), len(todo))
+    tasks = together(todo)
+    workers = min(workers or default_workers(), len(tasks))
     progress = _Progress(todo, len(needed), workers, quiet)
     try:
         if workers == 1 and scheduler is None:
-            _run_here(todo, store, progress)
+            _run_here(tasks, store, progress)
         else:
             with _client(workers, scheduler) as client:
                 progress.note(f"Dask dashboard: {client.dashboard_link}")
-                _run_on(client, todo, store, progress)
+                _run_on(client, tasks, store, progress)
     finally:
         progress.close()
 
@@ -127,28 +162,30 @@ def visible_gpus() -> list[str]:
     return named.split(",")[:count]
 
 
-def _run_here(todo: Sequence[Stage], store: Store, progress: _Progress) -> None:
-    for stage in todo:
-        progress.starts(stage)
-        progress.ends(stage, _ensure(stage, store))
+def _run_here(tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
+    for task in tasks:
+        progress.starts(task)
+        progress.ends(task, _ensure(task, store))
 
 
-def _run_on(client: Client, todo: Sequence[Stage], store: Store, progress: _Progress) -> None:
+def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
     from distributed import as_completed
 
     futures = {}
-    for stage in todo:
-        parents = [futures[p.identity] for p in stage.parents() if p.identity in futures]
+    for task in tasks:
+        parents = {parent.identity: parent for stage in task for parent in stage.parents()}
+        awaited = {futures[identity] for identity in parents if identity in futures}
         # Identity and folder are the task's key: two clients of one scheduler share the work.
-        key = f"{stage.name}-{stage.identity}-{store.runs}"
-        futures[stage.identity] = client.submit(_ensure, stage, store, parents, key=key)
-    stages = {futures[stage.identity].key: stage for stage in todo}
-    for future in as_completed(futures.values()):
-        progress.ends(stages[future.key], future.result())
+        key = "-".join([task[0].name, *(stage.identity for stage in task), str(store.runs)])
+        future = client.submit(_ensure, task, store, list(awaited), key=key)
+        futures |= {stage.identity: future for stage in task}
+    of = {futures[task[0].identity].key: task for task in tasks}
+    for future in as_completed(set(futures.values())):
+        progress.ends(of[future.key], future.result())
 
 
-def _ensure(stage: Stage, store: Store, parents: Sequence[float] = ()) -> float:
-    """Compute one stage on one thread; `parents` only makes a worker wait for them.
+def _ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
+    """Compute one task on one thread; `parents` only makes a worker wait for them.
 
     Sums over several threads round in another order, and results would depend on the machine.
     """
@@ -157,7 +194,7 @@ def _ensure(stage: Stage, store: Store, parents: Sequence[float] = ()) -> float:
     threads, started = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(1)
     try:
-        store.ensure(stage)
+        store.ensure_together(task)
     finally:
         torch.set_num_threads(threads)
     return time.perf_counter() - started
@@ -215,14 +252,15 @@ class _Progress:
         if not self._bar.disable:
             self._bar.write(text, file=sys.stderr)
 
-    def starts(self, stage: Stage) -> None:
-        self._bar.set_postfix_str(stage.name)
+    def starts(self, task: Task) -> None:
+        self._bar.set_postfix_str(task[0].name)
 
-    def ends(self, stage: Stage, seconds: float) -> None:
-        self._left[stage.name] -= 1
-        self._seconds[stage.name].append(seconds)
-        self._bar.set_postfix_str(f"{stage.name} {seconds:.0f} s{self._estimate()}")
-        self._bar.update()
+    def ends(self, task: Task, seconds: float) -> None:
+        name = task[0].name
+        self._left[name] -= len(task)
+        self._seconds[name] += [seconds / len(task)] * len(task)
+        self._bar.set_postfix_str(f"{name} {seconds:.0f} s{self._estimate()}")
+        self._bar.update(len(task))
 
     def close(self) -> None:
         self._bar.close()

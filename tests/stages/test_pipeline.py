@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,21 @@ import pytest
 import torch
 from PIL import Image
 
+import wsss.stages.seeds
 import wsss.stages.segmenter
 from wsss.cam import merge_cams
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.data.labels import write_labels_csv
 from wsss.data.voc import VocFolder
+from wsss.engine import run
 from wsss.errors import InputError
 from wsss.evaluation import score
 from wsss.inference import Protocol, cam_at_pixels, infer_cams, predict
 from wsss.metrics import iou
 from wsss.models.network import Network
 from wsss.saliency import border_saliency
-from wsss.seeds import crf_seed, threshold_seed
+from wsss.seeds import crf_seed, crf_seeds_of_image, threshold_seed
 from wsss.stages import (
     CamBackground,
     Cams,
@@ -340,6 +342,31 @@ def test_seeds_without_saliency_take_their_background_from_the_cams(
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
         expected = crf_seed(pixels, cam, salient, crf=DenseCRF(iterations=1))[0]
         assert np.array_equal(refined.label_maps(store)[i], expected)
+
+
+def test_crf_seeds_made_together_are_those_made_alone(
+    tmp_path: Path, store: Store, train: Images, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crf, maps = DenseCRF(iterations=2), [cams(train, scale) for scale in (1.0, 0.75, 0.5)]
+    every = [CrfSeeds(cams=each, saliency=saliency(train), crf=crf) for each in maps]
+    counts = []
+
+    def counted(image: np.ndarray, cams: Sequence[torch.Tensor], *args: Any, **named: Any) -> Any:
+        counts.append(len(cams))
+        return crf_seeds_of_image(image, cams, *args, **named)
+
+    monkeypatch.setattr(wsss.stages.seeds, "crf_seeds_of_image", counted)
+    run(every, store, workers=1, quiet=True)
+    assert counts == [3] * 3  # three images, each with all its maps
+    alone = Store(tmp_path / "alone", data)
+    for stage in every:
+        alone.ensure(stage)
+    assert counts == [3] * 3 + [1] * 9
+    for stage in every:
+        for each in (stage, *stage.blocks):
+            labels = [(s.folder(each) / "labels").read_bytes() for s in (store, alone)]
+            assert labels[0] == labels[1]
+        assert len(stage.label_maps(store)) == 3
 
 
 def test_noise_differs_between_copies_and_random_seeds(store: Store, train: Images) -> None:

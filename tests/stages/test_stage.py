@@ -90,6 +90,7 @@ EVERY = [
     MERGED,
     T,
     C,
+    C.blocks[0],
     ThresholdSeeds(cams=MERGED, saliency=SALIENCY),
     NOISY,
     TrueLabels(images=TRAIN),
@@ -343,6 +344,24 @@ def test_parents_are_the_stages_it_reads() -> None:
     assert MERGED.parents() == [cams(1.0), cams(0.5)]
     assert sorted(p.name for p in segmenter(T, C).parents()) == ["crf_seeds", "threshold_seeds"]
     assert classifier().parents() == [TRAIN]
+
+
+def test_blocks_of_crf_seeds_share_work_if_image_and_crf_are_the_same() -> None:
+    assert C.parents() == list(C.blocks)
+    assert C.blocks[0].parents() == [cams(), SALIENCY]
+    assert len({block.shares for block in C.blocks}) == len(C.blocks)
+    for maps in (cams(0.5), MERGED):
+        other = CrfSeeds(cams=maps, saliency=SALIENCY)
+        assert [block.shares for block in other.blocks] == [block.shares for block in C.blocks]
+        assert other.blocks[0].identity != C.blocks[0].identity
+    elsewhere = Cams(classifier=classifier(rng_seed=1), images=TRAIN, scale=1.0)
+    for apart in (
+        CrfSeeds(cams=cams(), saliency=SALIENCY, crf=DenseCRF(iterations=9)),
+        CrfSeeds(cams=cams(), saliency=Saliency.by_u2netp(TRAIN)),
+        CrfSeeds(cams=elsewhere, saliency=SALIENCY),
+    ):
+        assert apart.blocks[0].shares != C.blocks[0].shares
+    assert {stage.shares for stage in EVERY} == {None, C.blocks[0].shares}
 
 
 def test_is_frozen_and_refuses_unknown_fields() -> None:

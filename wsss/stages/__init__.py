@@ -11,7 +11,7 @@ from wsss.stages.saliency import (
     check_maps,
     choose_saliency,
 )
-from wsss.stages.seeds import CrfSeeds, Labels, NoisyLabels, ThresholdSeeds, TrueLabels
+from wsss.stages.seeds import CrfBlock, CrfSeeds, Labels, NoisyLabels, ThresholdSeeds, TrueLabels
 from wsss.stages.segmenter import LabelScore, Segmenter, SegmenterScore, read_score
 from wsss.stages.stage import Spec, Stage, canonical_json
 from wsss.stages.store import Store
@@ -23,6 +23,7 @@ __all__ = [
     "CamBackground",
     "Cams",
     "Classifier",
+    "CrfBlock",
     "CrfSeeds",
     "Images",
     "LabelScore",

@@ -42,6 +42,11 @@ class Cams(Stage):
     scale: float
     bias: bool = False
 
+    @property
+    def rng_seed(self) -> int:
+        """Random seed of the classifier."""
+        return self.classifier.rng_seed
+
     def compute(self, folder: Path, store: Store) -> None:
         """Run the classifier over the split."""
         model, data = self.classifier.load(store), self.images.load(store)
@@ -87,6 +92,11 @@ class MergedCams(Stage):
     def images(self) -> Images:
         """The split the maps belong to."""
         return self.cams[0].images
+
+    @property
+    def rng_seed(self) -> int:
+        """Random seed of the classifier."""
+        return self.cams[0].rng_seed
 
     def compute(self, folder: Path, store: Store) -> None:
         """Merge image by image."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +26,9 @@ from wsss.stages.stage import Stage
 
 if TYPE_CHECKING:
     from wsss.stages.store import Store
+
+CRF_BLOCKS = 8
+"""Blocks that the images of a split are cut into, so that the CRF spreads over workers."""
 
 
 class ThresholdSeeds(Stage):
@@ -71,7 +76,7 @@ class ThresholdSeeds(Stage):
 
 
 class CrfSeeds(Stage):
-    """Seeds by dense CRF ("C")."""
+    """Seeds by dense CRF ("C"), put together from blocks of images."""
 
     stage: Literal["crf_seeds"] = "crf_seeds"
     version: Literal[1] = 1
@@ -85,27 +90,97 @@ class CrfSeeds(Stage):
         """The split the seeds belong to."""
         return self.cams.images
 
-    def compute(self, folder: Path, store: Store) -> None:
-        """Make one seed an image."""
-        read, salient = self.cams.reader(store), _saliency_reader(self.saliency, store)
-        images = self.images.load(store).images
-
-        def seed(index: int) -> np.ndarray:
-            cam = read(index)
-            seeds = crf_seeds_of_image(
-                images[index],
-                [cam],
-                salient(index, cam),
+    @cached_property
+    def blocks(self) -> tuple[CrfBlock, ...]:
+        """Where the seeds come from; in how many blocks changes neither them nor the identity."""
+        return tuple(
+            CrfBlock(
+                cams=self.cams,
+                saliency=self.saliency,
                 crf=self.crf,
                 cam_floor=self.cam_floor,
+                block=block,
             )
-            return seeds[0].numpy()
+            for block in range(CRF_BLOCKS)
+        )
 
-        pack(folder / "labels", (seed(index) for index in range(len(images))))
+    def parents(self) -> list[Stage]:
+        """Return the blocks, which read the maps."""
+        return list(self.blocks)
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Put the blocks one after the other."""
+        pack(folder / "labels", (each for block in self.blocks for each in block.labels(store)))
 
     def label_maps(self, store: Store) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
         return PackedArrays(store.folder(self) / "labels")
+
+
+class CrfBlock(Stage):
+    """The CRF seeds of a block of images, computed with those of other scales and networks.
+
+    The lattices of a CRF depend on the image alone, so blocks of the same images share them. Those
+    of different random seeds do not wait for one another: beyond eight seeds little is saved.
+    """
+
+    stage: Literal["crf_block"] = "crf_block"
+    version: Literal[1] = 1
+    cams: AnyCams
+    saliency: AnySaliency
+    crf: DenseCRF
+    cam_floor: float
+    block: int
+    blocks: int = CRF_BLOCKS
+
+    @property
+    def shares(self) -> str:
+        """Images, saliency, the random seed of the maps, CRF with its floor, and block."""
+        if isinstance(self.saliency, CamBackground):
+            return ""  # each set of maps has a background of its own
+        inputs = self.saliency.identity, self.images.identity, self.cams.rng_seed
+        return f"{inputs}, {self.crf}, {self.cam_floor}, {self.block} of {self.blocks}"
+
+    @property
+    def images(self) -> Images:
+        """The split that is cut into blocks."""
+        return self.cams.images
+
+    def compute(self, folder: Path, store: Store) -> None:
+        """Make the seeds of one set of maps."""
+        self.compute_together([self], [folder], store)
+
+    @classmethod
+    def compute_together(cls, stages: Sequence[Any], folders: Sequence[Path], store: Store) -> None:
+        """Make the seeds of all sets of maps, image by image; compressed, for they are copied."""
+        first = stages[0]
+        images, salient = first.images.load(store).images, _saliency_reader(first.saliency, store)
+        readers = [stage.cams.reader(store) for stage in stages]
+        compressed: list[list[np.ndarray]] = [[] for _ in stages]
+        for index in first._indices(len(images)):
+            cams = [read(index) for read in readers]
+            seeds = crf_seeds_of_image(
+                images[index],
+                cams,
+                salient(index, cams[0]),
+                crf=first.crf,
+                cam_floor=first.cam_floor,
+            )
+            for made, seed in zip(compressed, seeds, strict=True):
+                made.append(np.frombuffer(zlib.compress(seed.numpy().tobytes(), 1), np.uint8))
+        for folder, made in zip(folders, compressed, strict=True):
+            pack(folder / "labels", made)
+
+    def labels(self, store: Store) -> Iterator[np.ndarray]:
+        """Seeds (H, W) uint8 of the block, one after the other."""
+        images = self.images.load(store).images
+        compressed = PackedArrays(store.folder(self) / "labels")
+        for index, made in zip(self._indices(len(images)), compressed, strict=True):
+            labels = np.frombuffer(zlib.decompress(made.tobytes()), np.uint8)
+            yield labels.reshape(images.shape(index)[:2])
+
+    def _indices(self, count: int) -> range:
+        return range(count * self.block // self.blocks, count * (self.block + 1) // self.blocks)
 
 
 class NoisyLabels(Stage):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -56,12 +56,30 @@ class Stage(Spec):
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**fields | dict(update or {}))
 
+    @property
+    def shares(self) -> str | None:
+        """What stages have in common that cost less computed together; None if it is nothing.
+
+        Each comes out as it would alone: what is shared is work, not results.
+        """
+        return None
+
     def compute(self, folder: Path, store: Store) -> float | None:
         """Write the result into `folder`; what the parents wrote is in ``store.folder(parent)``.
 
         Where it goes on from what a killed computation left, it returns the seconds that took.
         """
         raise TypeError(f"{type(self).__name__} does not say how it is computed")
+
+    @classmethod
+    def compute_together(
+        cls, stages: Sequence[Any], folders: Sequence[Path], store: Store
+    ) -> float | None:
+        """Compute several stages with the same `shares`, each into its own folder, as `compute`."""
+        return sum(
+            stage.compute(folder, store) or 0.0
+            for stage, folder in zip(stages, folders, strict=True)
+        )
 
 
 def canonical_json(spec: Spec) -> str:

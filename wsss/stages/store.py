@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -64,25 +65,41 @@ class Store:
         InputError
             If an input is bad; what was computed before stays.
         """
-        folder = self.folder(stage)
-        if folder.is_dir():
-            return folder
-        for parent in stage.parents():
-            self.ensure(parent)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = folder.with_name(folder.name + ".part")
-        with FileLock(folder.with_name(folder.name + ".lock")):
-            if folder.is_dir():  # another process was faster
-                return folder
+        self.ensure_together([stage])
+        return self.folder(stage)
+
+    def ensure_together(self, stages: Sequence[Stage]) -> None:
+        """Compute several stages of the same `Stage.shares` in one go, as `ensure` does one."""
+        missing = [stage for stage in stages if not self.done(stage)]
+        for stage in missing:
+            for parent in stage.parents():
+                self.ensure(parent)
+        with ExitStack() as locks:
+            # In the same order everywhere, so that no two processes wait for each other.
+            for stage in sorted(missing, key=lambda stage: stage.identity):
+                self.folder(stage).parent.mkdir(parents=True, exist_ok=True)
+                locks.enter_context(FileLock(self._beside(stage, ".lock")))
+            missing = [stage for stage in missing if not self.done(stage)]  # others were faster
+            if missing:
+                self._compute(missing)
+
+    def _compute(self, stages: Sequence[Stage]) -> None:
+        parts = [self._beside(stage, ".part") for stage in stages]
+        for stage, part in zip(stages, parts, strict=True):
             _keep_only(part, stage.resumes_from)
             (part / "spec.json").write_text(stage.model_dump_json(indent=2) + "\n")
-            started, clock = datetime.now(UTC), time.perf_counter()
-            before = stage.compute(part, self) or 0.0
-            _write_provenance(part, stage, started, before + time.perf_counter() - clock)
-            part.replace(folder)
+        started, clock = datetime.now(UTC), time.perf_counter()
+        before = type(stages[0]).compute_together(stages, parts, self) or 0.0
+        seconds = (before + time.perf_counter() - clock) / len(stages)  # each one's share
+        for stage, part in zip(stages, parts, strict=True):
+            _write_provenance(part, stage, started, seconds)
+            part.replace(self.folder(stage))
             # Until here a kill would have found the training at its last epoch.
-            (folder / "checkpoint.pt").unlink(missing_ok=True)
-        return folder
+            (self.folder(stage) / "checkpoint.pt").unlink(missing_ok=True)
+
+    def _beside(self, stage: Stage, suffix: str) -> Path:
+        folder = self.folder(stage)
+        return folder.with_name(folder.name + suffix)
 
     def provenance(self, stage: Stage) -> dict:
         """Read what was recorded when a stage was computed."""
