@@ -33,7 +33,7 @@ test-all: .venv/.stamp ## the same with the slow tests
 	@$(NBVAL)
 
 bench: .venv/.stamp ## compare this code with the usual way; writes benchmarks/results
-	@for script in $(filter-out %/ratio.py,$(wildcard benchmarks/*.py)); do $(PY) "$$script"; done
+	@for script in $(filter-out %/ratio.py %/photos.py,$(wildcard benchmarks/*.py)); do $(PY) "$$script"; done
 
 lint: .venv/.stamp ## style, types and layers; changes nothing
 	@$(PY) -m ruff check
