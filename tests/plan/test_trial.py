@@ -89,6 +89,7 @@ def test_every_stage_is_tried_and_nothing_is_kept(
         "cams vgg16": 3 * 2,
         "cams resnet38": 3 * 2,
         "threshold_seeds": 6 * 2,
+        "crf_block": 6 * 2,
         "crf_seeds": 6 * 2,
         "segmenter vgg16": 2,
         "segmenter_score vgg16": 2,

@@ -19,11 +19,11 @@ import torch
 from torch import nn
 
 from wsss.data.voc import VocFolder
-from wsss.engine import graph
+from wsss.engine import graph, together
 from wsss.errors import InputError
 from wsss.pipeline import Pipeline, Profile
 from wsss.plan.flops import network_kind
-from wsss.stages import Classifier, Images, NetworkSpec, Segmenter, Stage, Store
+from wsss.stages import Classifier, CrfBlock, Images, NetworkSpec, Segmenter, Stage, Store
 from wsss.tables import Table, scores
 
 LISTS = Path("ImageSets") / "Segmentation"
@@ -158,7 +158,8 @@ def _link_few(data: Path, few: Path, profile: Profile, steps: int) -> Iterator[s
 def _try(kind: str, stages: Sequence[Stage], store: Store, steps: int) -> Trial:
     """Compute stages in this process, trainings for some steps only."""
     count, seconds = 0, 0.0
-    for stage in stages:
+    for task in together(stages):
+        stage = task[0]
         if isinstance(stage, Classifier | Segmenter):
             folder = store.folder(stage)
             folder.mkdir(parents=True)
@@ -169,12 +170,20 @@ def _try(kind: str, stages: Sequence[Stage], store: Store, steps: int) -> Trial:
             seconds += history.seconds
         else:
             started = time.perf_counter()
-            store.ensure(stage)
+            store.ensure_together(task)
             seconds += time.perf_counter() - started
-            images = stage if isinstance(stage, Images) else getattr(stage, "images", None)
-            count += len(images.load(store).ids) if images else 1
+            count += len(task) * _images_of(stage, store)
     gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     return Trial(kind, count, seconds / count, _peak_gb(), gpu / 1e9)
+
+
+def _images_of(stage: Stage, store: Store) -> int:
+    """How many images a stage goes through."""
+    images = stage if isinstance(stage, Images) else getattr(stage, "images", None)
+    if images is None:
+        return 1
+    count = len(images.load(store).ids)
+    return len(stage.indices(count)) if isinstance(stage, CrfBlock) else count
 
 
 def _micro_batch(network: NetworkSpec) -> int | None:

@@ -134,10 +134,10 @@ class CrfBlock(Stage):
     blocks: int = CRF_BLOCKS
 
     @property
-    def shares(self) -> str:
+    def shares(self) -> str | None:
         """Images, saliency, the random seed of the maps, CRF with its floor, and block."""
         if isinstance(self.saliency, CamBackground):
-            return ""  # each set of maps has a background of its own
+            return None  # each set of maps has a background of its own
         inputs = self.saliency.identity, self.images.identity, self.cams.rng_seed
         return f"{inputs}, {self.crf}, {self.cam_floor}, {self.block} of {self.blocks}"
 
@@ -157,7 +157,7 @@ class CrfBlock(Stage):
         images, salient = first.images.load(store).images, _saliency_reader(first.saliency, store)
         readers = [stage.cams.reader(store) for stage in stages]
         compressed: list[list[np.ndarray]] = [[] for _ in stages]
-        for index in first._indices(len(images)):
+        for index in first.indices(len(images)):
             cams = [read(index) for read in readers]
             seeds = crf_seeds_of_image(
                 images[index],
@@ -175,11 +175,12 @@ class CrfBlock(Stage):
         """Seeds (H, W) uint8 of the block, one after the other."""
         images = self.images.load(store).images
         compressed = PackedArrays(store.folder(self) / "labels")
-        for index, made in zip(self._indices(len(images)), compressed, strict=True):
+        for index, made in zip(self.indices(len(images)), compressed, strict=True):
             labels = np.frombuffer(zlib.decompress(made.tobytes()), np.uint8)
             yield labels.reshape(images.shape(index)[:2])
 
-    def _indices(self, count: int) -> range:
+    def indices(self, count: int) -> range:
+        """Which of `count` images the block holds."""
         return range(count * self.block // self.blocks, count * (self.block + 1) // self.blocks)
 
 
