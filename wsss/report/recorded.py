@@ -27,7 +27,8 @@ def missing_cells(recorded: pd.DataFrame) -> Markdown:
     if recorded.empty:
         return Markdown(NOTHING)
     total = sum(len(table.cells) for table in TABLES.values())
-    least, most = seen.min(), seen.max()
+    counts = sorted(set(seen))
+    least, most = counts[0], counts[-1]
     seeds = f"{most}" if least == most else f"{least} to {most}"
     text = f"{total - len(absent)} of {total} cells are recorded, with {seeds} random seeds each."
     return Markdown(text + (f" Still missing: {'; '.join(absent)}." if absent else ""))
@@ -102,12 +103,15 @@ def seeds_and_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> Styler 
     if seeds.empty or recorded.empty:
         return Markdown(NOTHING)
     keys = ["table", "row", "column"]
-    trained = recorded[[*keys, "rng_seed", "miou"]].rename(columns={"miou": "segmenter"})
+    trained = pd.DataFrame(recorded[[*keys, "rng_seed", "miou"]]).rename(
+        columns={"miou": "segmenter"}
+    )
     both = seeds.merge(trained, on=[*keys, "rng_seed"])
     if both.empty:
         return Markdown(NOTHING)
     figures = ["mIoU", "precision", "recall", "missed", "unknown", "segmenter"]
-    means = both.groupby(keys)[figures].mean().sort_values("segmenter", ascending=False)
+    means = pd.DataFrame(both.groupby(keys)[figures].mean())
+    means = means.sort_values("segmenter", ascending=False)
     lines = means.map("{:.1f}".format).reset_index()  # pyright: ignore[reportCallIssue]
     return plain(lines, "seeds_and_segmenters")
 
@@ -118,4 +122,4 @@ def _scores(recorded: pd.DataFrame, key: tuple[str, str, str]) -> pd.Series:
     of_cell = (
         (recorded["table"] == table) & (recorded["row"] == row) & (recorded["column"] == column)
     )
-    return recorded[of_cell].set_index("rng_seed")["miou"]
+    return pd.Series(recorded[of_cell].set_index("rng_seed")["miou"])

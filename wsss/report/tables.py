@@ -40,8 +40,8 @@ def show_table(
         for other, theirs in recorded[recorded["table"] == table.name].groupby("profile"):
             if other != profile:
                 cells = {
-                    tuple(map(str, key)): spread(pd.Series(cell["miou"]))
-                    for key, cell in theirs.groupby(["row", "column"])  # pyright: ignore
+                    (str(row), str(column)): spread(pd.Series(cell["miou"]))
+                    for (row, column), cell in theirs.groupby(["row", "column"])  # pyright: ignore
                 }
                 keys = zip(lines[table.row_title], lines[table.column_title], strict=True)
                 lines[str(other)] = [cells.get(key, "–") for key in keys]

@@ -152,7 +152,7 @@ def records(frame: pd.DataFrame, store: Store, table: Table, profile: str) -> pd
         commit, versions, processor, day.
     """
     lines = []
-    for run_ in frame[~frame["recorded"]].to_dict("records"):
+    for run_ in pd.DataFrame(frame[~frame["recorded"]]).to_dict("records"):
         stage: SegmenterScore = run_["stage"]
         score = _read(store, stage, run_["testing"])
         origin = store.provenance(stage.segmenter)
