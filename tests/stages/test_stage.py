@@ -364,6 +364,13 @@ def test_blocks_of_crf_seeds_share_work_if_image_and_crf_are_the_same() -> None:
     assert {stage.shares for stage in EVERY} == {None, C.blocks[0].shares}
 
 
+def test_a_version_of_crf_seeds_without_one_of_their_blocks_is_refused() -> None:
+    fields = {name: getattr(C, name) for name in CrfSeeds.model_fields}
+    newer = CrfSeeds.model_construct(**fields | {"version": 2})
+    with pytest.raises(ValidationError, match="version"):
+        _ = newer.blocks
+
+
 def test_is_frozen_and_refuses_unknown_fields() -> None:
     stage = cams()
     with pytest.raises(ValidationError, match="frozen"):

@@ -95,6 +95,7 @@ class CrfSeeds(Stage):
         """Where the seeds come from; in how many blocks changes neither them nor the identity."""
         return tuple(
             CrfBlock(
+                version=self.version,  # blocks are not in the identity: both rise together
                 cams=self.cams,
                 saliency=self.saliency,
                 crf=self.crf,
