@@ -142,7 +142,7 @@ class Classifier(Stage):
         micro_batch: int | None = None,
         max_steps: int | None = None,
     ) -> History:
-        """Train it in a folder; see `wsss.training.fit` for what does not change the result."""
+        """Train it in a folder; see `wsss.training.fit` for what is not in its identity."""
         data = self.images.load(store)
         model = self.network.build("cam", len(data.classes), self.rng_seed)
         sample = partial(

@@ -88,7 +88,7 @@ class Segmenter(Stage):
         micro_batch: int | None = None,
         max_steps: int | None = None,
     ) -> History:
-        """Train it in a folder; see `wsss.training.fit` for what does not change the result."""
+        """Train it in a folder; see `wsss.training.fit` for what is not in its identity."""
         data = self.images.load(store)
         model = self.network.build("largefov", len(data.classes) + 1, self.rng_seed)
         sample = partial(

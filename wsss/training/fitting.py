@@ -65,7 +65,8 @@ def fit(
         Shown at the progress bar.
     micro_batch : int, optional
         Most samples that a process puts through the network at once, to save memory; by default
-        the environment's WSSS_MICRO_BATCH, else all.
+        the environment's WSSS_MICRO_BATCH, else all. The loss is the same; dropout draws other
+        masks, as it does in several processes.
     processes : int, optional
         How many processes of this machine share each batch, each with an accelerator of its own
         where there are; by default the environment's WSSS_PROCESSES, else 1. With several,
