@@ -118,7 +118,7 @@ def reproduce(
     format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
     runs: RunsOption = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Local processes; default: one a core.")
+        int | None, typer.Option(min=1, help="Local processes; default: one a GPU or core.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running Dask scheduler, instead.")

@@ -32,7 +32,7 @@ def export_voc_test(
     split: Annotated[str, typer.Option(help="Split of the data folder.")] = "test",
     runs: RunsOption = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Local processes; default: one a core.")
+        int | None, typer.Option(min=1, help="Local processes; default: one a GPU or core.")
     ] = None,
 ) -> None:
     """Write and check the archive that VOC's test server takes; train first if need be."""

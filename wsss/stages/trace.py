@@ -176,10 +176,10 @@ def _look(
 def _logits(model: Network, images: PackedArrays) -> Iterator[tuple[list[int], Tensor]]:
     """Logits (N, L, h, w) of the features that lie on the images, for images of one size each."""
     model.eval()
-    stride, device = model.output_stride, model.classifier.weight.device
+    stride = model.output_stride
     for indices in batches_of_one_shape((image.shape for image in images), batch_size=16):
         height, width = images.shape(indices[0])[:2]
         batch = network_input(model, [images[i] for i in indices], 1.0)
-        logits = model(batch.to(device)).cpu().float()
+        logits = model(batch).float().cpu()
         h, w = (len(feature_pixels(length, stride)) for length in (height, width))
         yield indices, logits[..., :h, :w]
