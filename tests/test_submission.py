@@ -110,9 +110,11 @@ def test_two_label_maps_for_one_image_are_refused(tmp_path, label_maps):
 def test_a_stray_file_of_an_earlier_call_is_refused(tmp_path, label_maps):
     write_submission(label_maps.items(), SIZES, tmp_path)
     fewer = {image_id: SIZES[image_id] for image_id in ("2008_000006", "2008_000011")}
-    maps = [(image_id, label_maps[image_id]) for image_id in fewer]
-    with pytest.raises(InputError, match=r"2008_000012\.png: a label map of no image"):
+    maps = iter([(image_id, label_maps[image_id]) for image_id in fewer])
+    stray = tmp_path / PLACE / "2008_000012.png"
+    with pytest.raises(InputError, match=f"^{stray}: a label map of no image"):
         write_submission(maps, fewer, tmp_path)
+    assert len(list(maps)) == 2, "label maps were asked for in vain"
 
 
 @pytest.mark.parametrize(

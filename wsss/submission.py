@@ -77,6 +77,9 @@ def write_submission(
     out = Path(out)
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(folder.glob("*.png")):  # before anything is predicted
+        if path.stem not in sizes:
+            raise InputError(f"{path}: a label map of no image of the test set; remove it")
     written: set[str] = set()
     for image_id, label_map in label_maps:
         path = folder / f"{image_id}.png"
