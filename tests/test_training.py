@@ -384,6 +384,13 @@ def test_more_processes_than_samples_in_a_batch_are_refused() -> None:
         train_steadily(processes=5)
 
 
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = steady_network()
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(InputError, match="2 processes need a GPU each, and there are 1"):
+        fit(model, segmenter_loss(1.0), UNEVEN, COUNT, PARTED, rng_seed=0, processes=2)
+
+
 # --- a few steps ---------------------------------------------------------------------------
 
 

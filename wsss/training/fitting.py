@@ -81,8 +81,9 @@ def fit(
     Raises
     ------
     InputError
-        If there are fewer samples than a batch holds or fewer in a batch than processes, if a
-        network that needs whole batches shall see parts of them, or if a number is not positive.
+        If there are fewer samples than a batch holds, fewer in a batch or fewer GPUs (but any) than
+        processes, if a network that needs whole batches shall see parts of them, or if a number is
+        not positive.
     """
     from lightning_fabric import Fabric  # its import takes seconds that reading results never needs
 
@@ -93,6 +94,8 @@ def fit(
         raise InputError(f"{title}: {count} samples do not fill a batch of {batch_size}")
     if processes > batch_size:
         raise InputError(f"{title}: {processes} processes cannot share a batch of {batch_size}")
+    if processes > 1 and 0 < (gpus := torch.cuda.device_count()) < processes:
+        raise InputError(f"{title}: {processes} processes need a GPU each, and there are {gpus}")
     if processes > 1 or micro_batch < batch_size:
         _refuse_batch_statistics(model, title)
     work = Work(
