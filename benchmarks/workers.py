@@ -37,5 +37,7 @@ def seconds(workers: int) -> float:
 
 if __name__ == "__main__":
     one, two = seconds(1), seconds(2)
-    row = summarise("Tables 1 to 4 of the demo, one random seed, wall time", "s", [two], [one], limit=one / 2)
+    row = summarise(
+        "Tables 1 to 4 of the demo, one random seed, wall time", "s", [two], [one], limit=one / 2
+    )
     write("workers", [row], ours="two workers, started anew", usual="one worker")
