@@ -11,7 +11,7 @@ from wsss.errors import InputError
 from wsss.pipeline import Pipeline
 from wsss.profiles import get_profile
 from wsss.stages import Store
-from wsss.tables import TABLE1, TABLE2, keep, read_recorded, reproduce, scores, to_compute
+from wsss.tables import TABLE1, TABLE2, asked, keep, read_recorded, reproduce, scores, to_compute
 
 
 def line(table: str, row: str, rng_seed: int, miou: float, identity: str = "x") -> dict:
@@ -62,12 +62,28 @@ def half(tmp_path: Path) -> tuple[Pipeline, Store, pd.DataFrame]:
 
 def test_what_is_left_to_compute(half: tuple[Pipeline, Store, pd.DataFrame]) -> None:
     pipeline, store, recorded = half
-    stages = scores(TABLE2, pipeline, [0])
-    assert to_compute(stages, store, recorded, "missing") == stages[2:]
-    assert to_compute(stages, store, recorded, "none") == []
-    assert to_compute(stages, store, recorded, "all") == stages
+    wanted, stages = asked(TABLE2, pipeline, [0]), scores(TABLE2, pipeline, [0])
+    assert to_compute(wanted, store, recorded, "missing") == stages[2:]
+    assert to_compute(wanted, store, recorded, "none") == []
+    assert to_compute(wanted, store, recorded, "all") == stages
     store.folder(stages[3]).mkdir(parents=True)
-    assert to_compute(stages, store, recorded, "missing") == [*stages[2:3], *stages[4:]]
+    assert to_compute(wanted, store, recorded, "missing") == [*stages[2:3], *stages[4:]]
+
+
+def test_a_score_recorded_in_one_way_is_computed_for_another(tmp_path: Path) -> None:
+    """With and without a CRF are read from one stage, so its identity alone says too little."""
+    pipeline, store = Pipeline(get_profile("smoke")), Store(tmp_path)
+    with_crf = scores(TABLE2, pipeline, [0], "crf")[:1]
+    crf = pd.DataFrame([line("table2", "?", 0, 60.0, with_crf[0].identity)]).assign(testing="crf")
+    assert to_compute(asked(TABLE2, pipeline, [0], "crf")[:1], store, crf, "missing") == []
+    four = [each for each in asked(TABLE2, pipeline, [0], "all") if each.stage == with_crf[0]]
+    assert [each.testing for each in four] == ["single", "crf"]
+    assert to_compute(four, store, crf, "missing") == with_crf
+
+
+def test_nothing_is_recorded_of_no_lines(tmp_path: Path) -> None:
+    keep(pd.DataFrame(), tmp_path / "table1.csv")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_record_is_known_by_identity_alone(half: tuple[Pipeline, Store, pd.DataFrame]) -> None:

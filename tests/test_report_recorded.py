@@ -5,7 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from wsss.report import by_class, missing_cells, origins, seeds_and_segmenters, show_table
+from wsss.report import (
+    by_class,
+    missing_cells,
+    origins,
+    recorded_line,
+    seeds_and_segmenters,
+    show_table,
+)
 from wsss.tables import TABLE2, TABLES
 
 
@@ -36,6 +43,9 @@ def test_recorded_figures_have_a_column_of_their_own(recorded: pd.DataFrame) -> 
     lines = show_table(ours, TABLE2, "demo", recorded).data  # pyright: ignore
     assert list(lines["photo"]) == ["40.5 ± 0.7", "–", "–", "–", "–", "–"]
     assert list(lines["demo"]) == ["70.0"] * 6
+    with_crf = recorded.assign(testing="crf", miou=90.0)
+    both = show_table(ours, TABLE2, "demo", pd.concat([recorded, with_crf])).data  # pyright: ignore
+    assert list(both["photo"]) == list(lines["photo"])  # ways of testing are not averaged
     for same in (show_table(ours, TABLE2, "photo", recorded), show_table(ours, TABLE2, "demo")):
         assert len(same.data.columns) == 6  # pyright: ignore
 
@@ -52,6 +62,8 @@ def test_what_is_missing_is_named(recorded: pd.DataFrame) -> None:
 def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
     (line,) = origins(recorded).data.to_dict("records")  # pyright: ignore
     assert (line["trainings"], line["hours of training"]) == ("4", "2.0")
+    said = str(recorded_line(recorded, "photos").data)
+    assert "photos · random seeds 0, 1 · 7200 s of training segmenters · commit abc" in said
     lines = by_class(recorded).data  # pyright: ignore
     assert list(lines["table"]) == ["table1", "table2"]
     assert list(lines["cat"]) == ["40.0", "30.0"]
@@ -59,6 +71,7 @@ def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
 
 
 def test_pages_say_so_if_nothing_is_recorded(recorded: pd.DataFrame) -> None:
+    assert "No score on photos" in str(recorded_line(recorded.iloc[:0], "photos").data)
     for show in (missing_cells, origins, by_class):
         assert "No score on photos" in str(show(recorded.iloc[:0]).data)  # pyright: ignore
 

@@ -39,6 +39,16 @@ def test_unknown_names() -> None:
     assert "unknown profile 'x'; there are demo" in refused("reproduce", "table2", "--profile", "x")
 
 
+def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    smoke = ("reproduce", "table6", "--profile", "smoke", "--runs", tmp_path / "runs")
+    assert str(file) in refused(*smoke, "--record", file)
+    (tmp_path / "table2.csv").write_text("table\n")  # told before anything is computed
+    assert "table2.csv: no column" in refused(*smoke, "--record", tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_photo_profile_needs_photos(tmp_path: Path) -> None:
     assert "--data or WSSS_DATA" in refused("reproduce", "table2", "--profile", "photo")
     assert "not a data folder" in refused(
@@ -76,6 +86,9 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
         f"12 of 12 figures are from {tmp_path / 'results'}; --compute all: none\n"
     )
     assert read.stdout == wsss(*elsewhere, "--seeds", "0", "1").stdout  # nothing was missing
+    more = wsss(*elsewhere, "--compute", "none", "--seeds", "0", "2", "--record", tmp_path / "new")
+    assert more.stderr == "table2: 6 figures are neither there nor recorded\n"
+    assert not list((tmp_path / "new").iterdir())  # no score of this run folder
     one = wsss(*elsewhere, "--compute", "none", "--seeds", "1", "--row", "RES38").stdout
     assert "VGG16" not in one
     assert "3 of 3 figures" in one

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from wsss.cli.options import names
+
 
 class Difficult(StrEnum):
     """What becomes of objects that VOC marks difficult."""
@@ -40,7 +42,7 @@ def data_voc(
         out,
         sbd=sbd,
         lists=lists,
-        classes=[name.strip() for name in classes.split(",")] if classes else None,
+        classes=names(classes),
         difficult=difficult.value,
     )
     typer.echo(str(adopted))

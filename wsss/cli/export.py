@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from wsss.cli.options import DataOption, RunsOption, Way
+from wsss.cli.options import DataOption, RunsOption, SaliencyOption, Way, pipeline_of
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def export_voc_test(
     column: Annotated[str | None, typer.Option(help="Column, if it has several.")] = None,
     profile: Annotated[str, typer.Option(help="The settings; its photos must be VOC's.")] = "paper",
     data: DataOption = None,
+    saliency: SaliencyOption = None,
     rng_seed: Annotated[int, typer.Option(min=0, help="Random seed of the training.")] = 0,
     testing: Annotated[Way | None, typer.Option(help="As in reproduce.")] = None,
     split: Annotated[str, typer.Option(help="Split of the data folder.")] = "test",
@@ -39,8 +40,6 @@ def export_voc_test(
     from wsss.data.voc import VocFolder
     from wsss.engine import default_runs, run
     from wsss.inference import predict
-    from wsss.pipeline import Pipeline
-    from wsss.profiles import get_profile
     from wsss.stages import Store
     from wsss.submission import check_submission, voc_numbers, write_submission
 
@@ -50,7 +49,7 @@ def export_voc_test(
     store = Store(runs or default_runs(), data)
     photos = VocFolder(store.data)
     sizes = {image_id: photos.size(image_id) for image_id in photos.ids(split)}
-    pipeline = Pipeline(get_profile(profile), data)
+    pipeline = pipeline_of(profile, data, saliency)
     segmenter = pipeline.segmenter(cell.recipe, rng_seed)
     store.ensure(segmenter.images)  # other classes than VOC's are refused before any training
     numbers = voc_numbers(segmenter.images.load(store).classes)

@@ -1,6 +1,6 @@
 """What a notebook shows besides pictures: provenance, tables, differences, quality of seeds."""
 
-from wsss.report.pages import left_out, provenance_line
+from wsss.report.pages import left_out, provenance_line, recorded_line
 from wsss.report.recorded import (
     by_class,
     missing_cells,
@@ -29,6 +29,7 @@ __all__ = [
     "provenance_line",
     "quality",
     "read_seed_lines",
+    "recorded_line",
     "seed_quality",
     "seeds_and_segmenters",
     "shares_of",

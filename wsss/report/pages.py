@@ -13,6 +13,8 @@ from wsss.pipeline import Pipeline
 from wsss.stages import Stage, Store
 from wsss.tables import Table, cells_for
 
+NOTHING = "No score on photos is recorded yet."
+
 
 def provenance_line(
     scores: pd.DataFrame, pipeline: Pipeline, store: Store, *, more: Sequence[Stage] = ()
@@ -47,6 +49,30 @@ def provenance_line(
         _days(r["started"][:10] for r in records),
     ]
     return HTML(f'<p class="provenance">{" · ".join(filter(None, parts))}</p>')
+
+
+def recorded_line(lines: pd.DataFrame, images: str) -> HTML | Markdown:
+    """Say where recorded numbers come from, as `provenance_line` does of computed ones.
+
+    Parameters
+    ----------
+    lines : pandas.DataFrame
+        With the columns ``rng_seed``, ``identity``, ``seconds``, ``commit`` and ``day``; lines
+        without seconds are of no training.
+    images : str
+        Which images they are of.
+    """
+    if lines.empty:
+        return Markdown(NOTHING)
+    trainings = lines.dropna(subset="seconds").drop_duplicates("identity")
+    parts = [
+        escape(images),
+        f"random seeds {', '.join(map(str, sorted(set(lines['rng_seed']))))}",
+        f"{trainings['seconds'].sum():.0f} s of training segmenters",
+        f"commit {_distinct(lines['commit'])}",
+        _days(trainings["day"]),
+    ]
+    return HTML(f'<p class="provenance">{" · ".join(parts)}</p>')
 
 
 def left_out(pipeline: Pipeline, *tables: Table) -> Markdown | None:

@@ -8,10 +8,10 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
+from wsss.report.pages import NOTHING
 from wsss.report.tables import plain
 from wsss.tables import TABLES, spread
 
-NOTHING = "No score on photos is recorded yet."
 CLEAN = ("table1", "0 (ground truth)", "One label")
 
 

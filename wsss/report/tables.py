@@ -30,14 +30,15 @@ def show_table(
     profile : str
         Heads the column of our figures.
     recorded : pandas.DataFrame, optional
-        As `wsss.tables.read_recorded` returns: figures of another profile get a last column, in
-        which a dash is a cell that is not recorded.
+        As `wsss.tables.read_recorded` returns: figures of another profile, tested in the same way,
+        get a last column, in which a dash is a cell that is not recorded.
     """
     if scores.empty:
         return Markdown(f"Profile {profile} computes no cell of this table.")
     lines = summary(scores, table, profile)
     if recorded is not None and not recorded.empty:
-        for other, theirs in recorded[recorded["table"] == table.name].groupby("profile"):
+        alike = (recorded["table"] == table.name) & recorded["testing"].isin(scores["testing"])
+        for other, theirs in recorded[alike].groupby("profile"):
             if other != profile:
                 cells = {
                     (str(row), str(column)): spread(pd.Series(cell["miou"]))

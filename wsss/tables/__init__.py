@@ -22,8 +22,8 @@ from wsss.tables.paper import (
     cells_for,
     get_table,
 )
-from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded, to_compute
-from wsss.tables.results import records, reproduce, scores
+from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded
+from wsss.tables.results import asked, records, reproduce, scores, to_compute
 from wsss.tables.text import Format, render, spread, summary
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Format",
     "T",
     "Table",
+    "asked",
     "cells_for",
     "get_table",
     "keep",

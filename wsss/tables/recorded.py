@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +9,6 @@ import pandas as pd
 
 from wsss.errors import InputError
 from wsss.replacing import replacing
-from wsss.stages import SegmenterScore, Store
 
 Compute = Literal["missing", "none", "all"]
 """What is neither in the run folder nor recorded; nothing; or all that the run folder lacks."""
@@ -60,18 +58,10 @@ def recorded_scores(recorded: pd.DataFrame | None) -> dict[tuple[str, str], floa
     return dict(zip(keys, recorded["miou"], strict=True))
 
 
-def to_compute(
-    stages: Iterable[SegmenterScore], store: Store, recorded: pd.DataFrame | None, compute: Compute
-) -> list[SegmenterScore]:
-    """Choose what is left to compute; a score that is there needs none of what it was made of."""
-    if compute == "none":
-        return []
-    known = {identity for identity, _ in recorded_scores(recorded)} if compute != "all" else set()
-    return [stage for stage in stages if not store.done(stage) and stage.identity not in known]
-
-
 def keep(lines: pd.DataFrame, path: Path) -> None:
-    """Add lines to a recorded table, in place of older ones of the same cell and random seed."""
+    """Add lines, if any, to a recorded table, in place of older ones of the same score."""
+    if lines.empty:
+        return
     if path.is_file():
         lines = pd.concat([read_recorded(path.parent).query("table == @path.stem"), lines])
     lines = lines.drop_duplicates(KEY, keep="last").dropna(axis="columns", how="all")

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 
 from wsss.engine import run
 from wsss.pipeline import Pipeline, Testing
 from wsss.stages import SegmenterScore, Store, read_score
-from wsss.tables.paper import Table, cells_for
-from wsss.tables.recorded import Compute, recorded_scores, to_compute
+from wsss.tables.paper import Cell, Table, cells_for
+from wsss.tables.recorded import Compute, recorded_scores
 
 WITH_CRF: Mapping[Testing, Testing] = {"single": "crf", "ms": "ms+crf"}
 """A score with a CRF holds the one without it."""
 
 
-def scores(
+class Asked(NamedTuple):
+    """One score of a table, and the stage that it is read from."""
+
+    cell: Cell
+    rng_seed: int
+    testing: Testing
+    stage: SegmenterScore
+
+
+def asked(
     table: Table,
     pipeline: Pipeline,
     rng_seeds: Iterable[int],
     testing: Testing | Literal["all"] | None = None,
-) -> list[SegmenterScore]:
-    """List the stages that a table is read from: one a cell and random seed, two if all is tested.
+) -> list[Asked]:
+    """List the scores of a table: one a random seed, cell and way of testing.
 
     Parameters
     ----------
@@ -39,15 +47,47 @@ def scores(
 
     Returns
     -------
-    list of SegmenterScore
+    list of Asked
+        If all ways are asked for, those with and without a CRF are read from one stage.
     """
-    ways = WITH_CRF.values() if testing == "all" else (testing,)
+    ways: list[tuple[Testing, Testing]]
+    if testing == "all":
+        ways = [(way, WITH_CRF.get(way, way)) for way in get_args(Testing)]
+    else:
+        one = testing or pipeline.profile.testing
+        ways = [(one, one)]
     return [
-        pipeline.score(cell.recipe, rng_seed, way)
+        Asked(cell, rng_seed, way, pipeline.score(cell.recipe, rng_seed, tested))
         for rng_seed in rng_seeds
         for cell in cells_for(table, pipeline.profile)
-        for way in ways
+        for way, tested in ways
     ]
+
+
+def scores(
+    table: Table,
+    pipeline: Pipeline,
+    rng_seeds: Iterable[int],
+    testing: Testing | Literal["all"] | None = None,
+) -> list[SegmenterScore]:
+    """List the stages of `asked`, each once."""
+    found = asked(table, pipeline, rng_seeds, testing)
+    return list({each.stage.identity: each.stage for each in found}.values())
+
+
+def to_compute(
+    wanted: Iterable[Asked], store: Store, recorded: pd.DataFrame | None, compute: Compute
+) -> list[SegmenterScore]:
+    """Choose what is left to compute; a score that is there needs none of what it was made of."""
+    if compute == "none":
+        return []
+    known = recorded_scores(recorded) if compute != "all" else {}
+    missing = {
+        each.stage.identity: each.stage
+        for each in wanted
+        if (each.stage.identity, each.testing) not in known and not store.done(each.stage)
+    }
+    return list(missing.values())
 
 
 def reproduce(
@@ -76,7 +116,7 @@ def reproduce(
     rng_seeds : sequence of int, optional
         Random seeds; by default those of the profile.
     testing
-        As in `scores`.
+        As in `asked`.
     recorded : pandas.DataFrame, optional
         As `read_recorded` returns; stands in for what the store lacks.
     compute : {"missing", "none", "all"}
@@ -88,24 +128,21 @@ def reproduce(
     Returns
     -------
     pandas.DataFrame
-        One line a cell, way of testing and random seed: ``row``, ``column``, ``seeds`` (how many
+        One line a random seed, cell and way of testing: ``row``, ``column``, ``seeds`` (how many
         label maps train the segmenter), ``paper``, ``testing``, ``rng_seed``, ``miou`` (percent),
         ``recorded`` (whether it is from there) and ``stage``. What is not to be had is left out.
     """
     rng_seeds = tuple(rng_seeds or pipeline.profile.rng_seeds)
-    goals = scores(table, pipeline, rng_seeds, testing)
+    wanted = asked(table, pipeline, rng_seeds, testing)
     run(
-        to_compute(goals, store, recorded, compute),
+        to_compute(wanted, store, recorded, compute),
         store,
         workers=workers,
         scheduler=scheduler,
         quiet=quiet,
     )
-    everything = testing == "all"
-    ways = get_args(Testing) if everything else (testing or pipeline.profile.testing,)
     lines, known = [], recorded_scores(recorded)
-    for cell, way, rng_seed in product(cells_for(table, pipeline.profile), ways, rng_seeds):
-        stage = pipeline.score(cell.recipe, rng_seed, WITH_CRF.get(way, way) if everything else way)
+    for cell, rng_seed, way, stage in wanted:
         here = store.done(stage)
         if not here and (stage.identity, way) not in known:
             continue
