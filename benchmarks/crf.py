@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from photos import photo
+from PIL import Image
 
 from wsss.crf import DenseCRF
 from wsss.crf.lattice import TOUCHED
@@ -23,26 +24,13 @@ SAME = 0.9999  # share of pixels whose label both ways must agree on
 def photos(folder: Path | None, count: int) -> list[np.ndarray]:
     """Photos of a folder, spread over it, or a drawn scene, (HEIGHT, WIDTH, 3)."""
     if folder is None:
-        return [draw_scene(np.random.default_rng(0))]
+        return [np.asarray(photo(np.random.default_rng(0), WIDTH, HEIGHT))]
     paths = sorted(folder.rglob("*.jpg"))
     if not paths:
         raise SystemExit(f"{folder}: no *.jpg there; name a folder of photos")
     chosen = paths[:: -(-len(paths) // count)]
     images = (Image.open(path).convert("RGB").resize((WIDTH, HEIGHT)) for path in chosen)
     return [np.asarray(image) for image in images]
-
-
-def draw_scene(rng: np.random.Generator) -> np.ndarray:
-    """Ellipses over gradients, with the noise of a camera."""
-    shade = np.linspace(0, 60, WIDTH) + np.linspace(0, 90, HEIGHT)[:, None]
-    scene = Image.fromarray((shade[..., None] + [60, 80, 100]).clip(0, 255).astype(np.uint8))
-    pen = ImageDraw.Draw(scene)
-    for _ in range(40):
-        x, y = rng.uniform(0, [WIDTH, HEIGHT])
-        a, b = rng.uniform(10, 90, 2)
-        pen.ellipse((x - a, y - b, x + a, y + b), fill=tuple(rng.integers(0, 256, 3).tolist()))
-    pixels = np.asarray(scene) + rng.normal(0, 6, (HEIGHT, WIDTH, 3))
-    return pixels.clip(0, 255).astype(np.uint8)
 
 
 def energies(rng: np.random.Generator, seeds: int, labels: int) -> np.ndarray:

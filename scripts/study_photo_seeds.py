@@ -31,6 +31,7 @@ from wsss.evaluation import score
 from wsss.metrics import iou
 from wsss.pipeline import Pipeline
 from wsss.profiles import ANIMALS, photo
+from wsss.replacing import replacing
 from wsss.saliency import cam_background
 from wsss.seeds import crf_seeds_of_image, threshold_seed
 from wsss.stages import (
@@ -248,7 +249,8 @@ def main(data: Path, record: Path, runs: Path) -> None:
     table = pd.DataFrame(lines)
     names = table["labels"].fillna("")
     table.insert(4, "settings", [settings(name.removeprefix("T + ")) for name in names])
-    table.round(2).to_csv(record, index=False)
+    with replacing(record) as aside:
+        table.round(2).to_csv(aside, index=False)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from wsss.data.subset import Subset
 from wsss.engine import default_runs
 from wsss.pipeline import PilotRecipe, Pipeline, Profile
 from wsss.profiles import photo
+from wsss.replacing import replacing
 from wsss.stages import PhotoFolder, Store, read_score
 
 # Images a class, crop, steps.
@@ -66,7 +67,8 @@ def main() -> None:
             | {"commit": origin["commit"], "day": origin["started"][:10]}
         )
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(lines).to_csv(args.out, index=False)
+        with replacing(args.out) as aside:
+            pd.DataFrame(lines).to_csv(aside, index=False)
 
 
 if __name__ == "__main__":
