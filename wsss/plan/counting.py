@@ -119,12 +119,14 @@ def estimate(stages: Sequence[Stage], profile: str) -> str:
     Returns
     -------
     str
-        One line. Kinds that nobody has measured at this profile are named.
+        One line. Kinds that nobody has measured at this profile are named, unless it is all.
     """
     costs = _costs(profile)
     kinds = Counter(kind_of(stage) for stage in stages)
     unknown = sorted(kind for kind in kinds if kind not in costs.index)
     known = {kind: count for kind, count in kinds.items() if kind in costs.index}
+    if kinds and not known:
+        return "no estimate: nothing of what is missing was measured at this profile"
     seconds = sum(count * costs["seconds"][kind] for kind, count in known.items())
     megabytes = sum(count * costs["megabytes"][kind] for kind, count in known.items())
     line = f"estimate for what is missing: {seconds / 60:.0f} min of a core, {megabytes:.0f} MB"
