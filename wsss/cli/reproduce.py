@@ -120,7 +120,9 @@ def reproduce(
     wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
     wanted = [one.only(row) for one in wanted] if row else wanted
     if dry_run is not None:
-        _dry_run(wanted, profile_of(profile, saliency), data, dry_run)
+        _dry_run(
+            wanted, profile_of(profile, saliency), data, dry_run, testing.value if testing else None
+        )
         return
     if record is not None:  # before hours of computing, not after
         record.mkdir(parents=True, exist_ok=True)
@@ -171,9 +173,15 @@ def _with_origin(
     return text
 
 
-def _dry_run(wanted: list[Table], profile: Profile, data: Path | None, steps: int) -> None:
+def _dry_run(
+    wanted: list[Table],
+    profile: Profile,
+    data: Path | None,
+    steps: int,
+    testing: Testing | Literal["all"] | None,
+) -> None:
     from wsss.plan import dry_run
 
-    for line in dry_run(wanted, profile, data, steps):
+    for line in dry_run(wanted, profile, data, steps, testing):
         typer.echo(line)
         sys.stdout.flush()

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -21,7 +22,7 @@ from torch import nn
 from wsss.data.voc import VocFolder
 from wsss.engine import graph, together
 from wsss.errors import InputError
-from wsss.pipeline import Pipeline, Profile
+from wsss.pipeline import Pipeline, Profile, Testing
 from wsss.plan.flops import network_kind
 from wsss.stages import Classifier, CrfBlock, Images, NetworkSpec, Segmenter, Stage, Store
 from wsss.tables import Table, scores
@@ -60,7 +61,11 @@ class Trial:
 
 
 def dry_run(
-    tables: Sequence[Table], profile: Profile, data: Path | None, steps: int
+    tables: Sequence[Table],
+    profile: Profile,
+    data: Path | None,
+    steps: int,
+    testing: Testing | Literal["all"] | None = None,
 ) -> Iterator[str | Trial]:
     """Run every stage that some tables need on a few images, in a folder that is then removed.
 
@@ -81,6 +86,8 @@ def dry_run(
         Where it lacks a list, images of another one stand in.
     steps : int
         Optimiser steps of each training.
+    testing
+        As in `wsss.tables.scores`.
 
     Yields
     ------
@@ -103,7 +110,7 @@ def dry_run(
             yield from _link_few(data, Path(folder) / "data", profile, steps)
             data = Path(folder) / "data"
         pipeline, store = Pipeline(few, data), Store(Path(folder) / "runs", data)
-        goals = [stage for table in tables for stage in scores(table, pipeline, [0])]
+        goals = [stage for table in tables for stage in scores(table, pipeline, [0], testing)]
         for kind, stages in by_kind(graph(goals)).items():
             # A new process for each, since memory that one has freed may stay its own.
             try:
