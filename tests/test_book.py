@@ -224,6 +224,15 @@ def test_notebook_is_a_source(notebook):
     assert parameters == 1
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_takes_the_parameters_of_all_and_says_where_it_is_from(notebook):
+    """The book gives all of them the same parameters, and refuses one that lacks any."""
+    sources = ["".join(c["source"]) for c in json.loads(notebook.read_text())["cells"]]
+    names = [ast.unparse(t) for n in ast.parse(sources[1]).body[1:] for t in n.targets]
+    assert names == ["profile", "data", "rng_seeds"]
+    assert sources[2].splitlines()[-1].startswith(("provenance_line(", "recorded_line("))
+
+
 # The site -----------------------------------------------------------------------------------
 
 
