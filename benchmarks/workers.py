@@ -8,14 +8,15 @@ nothing, one after the other in one run; starting the workers counts.
 
 from __future__ import annotations
 
+import os
+
+os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported
+
 from ratio import summarise, write  # isort: skip
 
-import os
 import tempfile
 import time
 from pathlib import Path
-
-os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported
 
 from wsss.engine import run
 from wsss.pipeline import Pipeline

@@ -13,8 +13,9 @@ from wsss.replacing import replacing
 Compute = Literal["missing", "none", "all"]
 """What is neither in the run folder nor recorded; nothing; or all that the run folder lacks."""
 
-RESULTS = Path("results")
-"""In the folder that a command or a notebook is run in, as ``runs`` is."""
+CLONE = Path(__file__).resolve().parents[2]
+RESULTS = CLONE / "results" if (CLONE / "notebooks").is_dir() else Path("results")
+"""In the clone, wherever a command or a notebook is run; without one, in the folder at hand."""
 
 KEY = ["table", "row", "column", "testing", "rng_seed"]
 
