@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models import EfficientNet_B0_Weights, squeezenet1_1
@@ -119,17 +118,6 @@ def test_what_does_not_exist_is_refused():
         squeezenet.build(head="cam", num_classes=2, width=0.5)
 
 
-def photos_of(voc_mini, voc_class):
-    """Up to 12 photos, as pixels, a quarter of which or more shows one class, and no other does."""
-    photos = []
-    for mask in sorted((voc_mini / "SegmentationClass").glob("*.png")):
-        labels = np.asarray(Image.open(mask))
-        if set(np.unique(labels)) <= {0, voc_class, 255} and (labels == voc_class).mean() > 0.25:
-            photo = Image.open(voc_mini / "JPEGImages" / f"{mask.stem}.jpg").convert("RGB")
-            photos.append(torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None])
-    return photos[:12]
-
-
 def probabilities(network, inputs):
     with torch.no_grad():
         return network(inputs).mean((2, 3))[0].softmax(0)
@@ -147,21 +135,21 @@ def test_class_indices_are_the_ones_meant():
 
 
 @pytest.mark.parametrize(("voc_class", "classes"), [(8, CATS), (12, DOGS), (17, SHEEP)])
-def test_most_photos_are_recognised(voc_mini, voc_class, classes):
+def test_most_photos_are_recognised(photos_of, voc_class, classes):
     network = imagenet_network()
     recognised = []
-    for photo in photos_of(voc_mini, voc_class):
+    for photo in photos_of(voc_class):
         top5 = probabilities(network, network.normalisation(photo)).topk(5).indices.tolist()
         recognised.append(bool(set(top5) & set(classes)))
     assert len(recognised) == 12
     assert np.mean(recognised) >= 0.6
 
 
-def test_the_wrong_channel_order_costs_confidence(voc_mini):
+def test_the_wrong_channel_order_costs_confidence(photos_of):
     network = imagenet_network()
     right, wrong = [], []
     for voc_class, classes in ((17, SHEEP), (10, COWS)):
-        for photo in photos_of(voc_mini, voc_class):
+        for photo in photos_of(voc_class):
             inputs = network.normalisation(photo)
             right.append(probabilities(network, inputs)[list(classes)].sum())
             wrong.append(probabilities(network, inputs.flip(1))[list(classes)].sum())

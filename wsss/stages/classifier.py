@@ -117,6 +117,13 @@ def train_network(
     return history
 
 
+def read_network(folder: Path, spec: NetworkSpec, head: Head, num_classes: int) -> Network:
+    """Read what `train_network` left in a folder, in evaluation mode, on an accelerator if any."""
+    model = spec.random.build(head, num_classes, rng_seed=0)  # all of it is overwritten
+    model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
+    return on_accelerator(model.eval())
+
+
 class Classifier(Stage):
     """A classifier trained on image-level labels alone (Eq. 1)."""
 
@@ -168,7 +175,4 @@ class Classifier(Stage):
     def load(self, store: Store) -> Network:
         """Read the trained classifier, in evaluation mode."""
         num_classes = len(self.images.load(store).classes)
-        model = self.network.random.build("cam", num_classes, self.rng_seed)
-        state = torch.load(store.folder(self) / "model.pt", weights_only=True)
-        model.load_state_dict(state)
-        return on_accelerator(model.eval())
+        return read_network(store.folder(self), self.network, "cam", num_classes)

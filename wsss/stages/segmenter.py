@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from pydantic import Field, ValidationInfo, field_validator
 
 from wsss.data.affine import Augmentation
@@ -20,12 +19,12 @@ from wsss.inference import Protocol, infer_logits, label_map
 from wsss.losses import Unknown
 from wsss.metrics import iou
 from wsss.models.network import Network
-from wsss.stages.classifier import NetworkSpec, train_network
+from wsss.stages.classifier import NetworkSpec, read_network, train_network
 from wsss.stages.images import Images, LoadedImages
 from wsss.stages.seeds import Labels
 from wsss.stages.stage import Stage
 from wsss.tasks import segmenter_loss, segmenter_sample
-from wsss.training import AfterEpoch, History, Schedule, on_accelerator
+from wsss.training import AfterEpoch, History, Schedule
 
 if TYPE_CHECKING:
     from wsss.stages.store import Store
@@ -116,10 +115,7 @@ class Segmenter(Stage):
     def load(self, store: Store) -> Network:
         """Read the trained segmenter, in evaluation mode."""
         num_labels = len(self.images.load(store).classes) + 1
-        model = self.network.random.build("largefov", num_labels, self.rng_seed)
-        state = torch.load(store.folder(self) / "model.pt", weights_only=True)
-        model.load_state_dict(state)
-        return on_accelerator(model.eval())
+        return read_network(store.folder(self), self.network, "largefov", num_labels)
 
 
 class SegmenterScore(Stage):
