@@ -179,6 +179,27 @@ def test_paper_and_ours_have_axes_of_their_own() -> None:
     assert [text.get_text() for text in paper.get_xticklabels()] == ["0", "0.1", "0.2", "0.3"]
 
 
+def test_teaching_ranks_seeds_by_each_quality() -> None:
+    cells = [("table2", "VGG16", "Threshold (T)"), ("table2", "VGG16", "CRF (C)"),
+             ("table3", "CRF (C)", "Merged by max")]  # fmt: skip
+    qualities = {
+        "mIoU": [1, 2, 3],
+        "precision": [3, 2, 1],
+        "missed": [1, 3, 2],
+        "unknown": [2, 1, 3],
+    }
+    lines = pd.DataFrame(cells, columns=["table", "row", "column"]).assign(
+        **qualities, segmenter=[40.0, 50.0, 60.0]
+    )
+    figure = figures.figure_teaching(lines)
+    assert figure is not None
+    drawn(figure)
+    ranks = ["+1.00", "−1.00", "+0.50", "+0.50"]
+    assert [ax.get_title("left") for ax in figure.axes] == [f"rank correlation {r}" for r in ranks]
+    assert [len(dots.get_offsets()) for dots in figure.axes[0].collections] == [1, 2]  # pyright: ignore
+    assert figures.figure_teaching(lines.iloc[:0]) is None
+
+
 def test_agreement_of_three() -> None:
     maps = [np.array([[1, 1, 255, 0]]), np.array([[1, 1, 255, 1]]), np.array([[1, 1, 0, 0]])]
     assert figures.disagreement(maps).tolist() == [[0, 0, 2, 2]]

@@ -7,6 +7,7 @@ import pytest
 
 from wsss.report import (
     by_class,
+    join_segmenters,
     missing_cells,
     origins,
     recorded_line,
@@ -80,17 +81,19 @@ def test_seeds_stand_beside_their_segmenters_best_first(recorded: pd.DataFrame) 
     names = ["mIoU", "precision", "recall", "missed", "unknown"]
     seeds = pd.DataFrame([
         {"table": table, "row": row, "column": column, "rng_seed": rng_seed}
+        | {"identity": f"{figure}{rng_seed}"}
         | dict.fromkeys(names, figure + rng_seed)
         for table, row, column, figure in (
             ("table2", "VGG16", "Threshold (T)", 30.0),
             ("table1", "0 (ground truth)", "One label", 20.0),
+            ("table3", "Threshold (T)", "Single-scale", 30.0),  # the same seed as Table 2's
             ("table2", "VGG16", "CRF (C)", 10.0),
         )
         for rng_seed in (1, 2)
     ])  # fmt: skip
-    lines = seeds_and_segmenters(seeds, recorded).data  # pyright: ignore
+    lines = seeds_and_segmenters(join_segmenters(seeds, recorded)).data  # pyright: ignore
     assert lines.drop(columns=["row", "column"]).to_numpy().tolist() == [
         ["table1", *["21.0"] * 5, "51.0"],
         ["table2", *["31.0"] * 5, "41.0"],
     ]
-    assert "No score" in str(seeds_and_segmenters(pd.DataFrame(), recorded).data)
+    assert "No score" in str(seeds_and_segmenters(join_segmenters(pd.DataFrame(), recorded)).data)

@@ -6,6 +6,7 @@ from wsss.figures.pilot import figure2, figure_lines
 from wsss.figures.predictions import compare_predictions, figure5
 from wsss.figures.slider import Slider
 from wsss.figures.style import colour_labels, overlay_cam
+from wsss.figures.teaching import figure_teaching
 from wsss.figures.weights import figure4, figure_weights
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "figure_lines",
     "figure_networks",
     "figure_scales",
+    "figure_teaching",
     "figure_weights",
     "forest_plot",
     "overlay_cam",

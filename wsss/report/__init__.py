@@ -3,6 +3,7 @@
 from wsss.report.pages import left_out, provenance_line, recorded_line
 from wsss.report.recorded import (
     by_class,
+    join_segmenters,
     missing_cells,
     origins,
     read_seed_lines,
@@ -21,6 +22,7 @@ __all__ = [
     "by_class",
     "count_signs",
     "each_seed_quality",
+    "join_segmenters",
     "left_out",
     "literature_table",
     "missing_cells",

@@ -12,12 +12,13 @@ from wsss.report.pages import NOTHING
 from wsss.report.tables import plain
 from wsss.tables import TABLES, spread
 
+CELL = ["table", "row", "column"]
 CLEAN = ("table1", "0 (ground truth)", "One label")
 
 
 def missing_cells(recorded: pd.DataFrame) -> Markdown:
     """Say what of the paper's 42 cells is recorded, and name the cells that are not."""
-    seen = recorded.groupby(["table", "row", "column"])["rng_seed"].nunique()
+    seen = recorded.groupby(CELL)["rng_seed"].nunique()
     absent = [
         f"{table.name.replace('table', 'Table ')}: {cell.row}, {cell.column}"
         for table in TABLES.values()
@@ -64,14 +65,13 @@ def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
     if recorded.empty:
         return Markdown(NOTHING)
     labels = [name for name in recorded.columns if name.startswith("iou ")]
-    keys = ["table", "row", "column"]
     first = recorded.drop_duplicates(["identity", "testing"])
     clean = _scores(first, CLEAN)
     lines = []
-    for key, each in first.groupby(keys, sort=False):
+    for key, each in first.groupby(CELL, sort=False):
         share = 100 * (_scores(each, key) / clean).dropna()  # pyright: ignore
         lines.append(
-            dict(zip(keys, map(str, key), strict=True))  # pyright: ignore
+            dict(zip(CELL, map(str, key), strict=True))  # pyright: ignore
             | {"mIoU": spread(pd.Series(each["miou"]))}
             | {name.removeprefix("iou "): f"{each[name].mean():.1f}" for name in labels}
             | {"share of clean": f"{share.mean():.1f} %" if len(share) else "–"}
@@ -85,7 +85,7 @@ def read_seed_lines(folder: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
 
-def seeds_and_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> Styler | Markdown:
+def join_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
     """Put the quality of single seeds beside the mIoU of the segmenters trained on them.
 
     Parameters
@@ -97,23 +97,38 @@ def seeds_and_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> Styler 
 
     Returns
     -------
-    pandas.io.formats.style.Styler or IPython.display.Markdown
-        One line a kind of seed, the best segmenter first; means over the random seeds of both.
+    pandas.DataFrame
+        The lines of `seeds` whose segmenter is recorded, each seed once, with its mIoU in percent
+        as ``segmenter``; empty if there is none.
     """
     if seeds.empty or recorded.empty:
-        return Markdown(NOTHING)
-    keys = ["table", "row", "column"]
-    trained = pd.DataFrame(recorded[[*keys, "rng_seed", "miou"]]).rename(
+        return pd.DataFrame()
+    trained = pd.DataFrame(recorded[[*CELL, "rng_seed", "miou"]]).rename(
         columns={"miou": "segmenter"}
     )
-    both = seeds.merge(trained, on=[*keys, "rng_seed"])
-    if both.empty:
+    return seeds.drop_duplicates("identity").merge(trained, on=[*CELL, "rng_seed"])
+
+
+def seeds_and_segmenters(lines: pd.DataFrame) -> Styler | Markdown:
+    """Show how good seeds are beside how well they teach.
+
+    Parameters
+    ----------
+    lines : pandas.DataFrame
+        As `join_segmenters` returns.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler or IPython.display.Markdown
+        One line a kind of seed, the best segmenter first; means over random seeds.
+    """
+    if lines.empty:
         return Markdown(NOTHING)
     figures = ["mIoU", "precision", "recall", "missed", "unknown", "segmenter"]
-    means = pd.DataFrame(both.groupby(keys)[figures].mean())
+    means = pd.DataFrame(lines.groupby(CELL)[figures].mean())
     means = means.sort_values("segmenter", ascending=False)
-    lines = means.map("{:.1f}".format).reset_index()  # pyright: ignore[reportCallIssue]
-    return plain(lines, "seeds_and_segmenters")
+    shown = means.map("{:.1f}".format).reset_index()  # pyright: ignore[reportCallIssue]
+    return plain(shown, "seeds_and_segmenters")
 
 
 def _scores(recorded: pd.DataFrame, key: tuple[str, str, str]) -> pd.Series:

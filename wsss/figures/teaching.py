@@ -1,0 +1,61 @@
+"""How well seeds teach, against how good they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from wsss.figures.style import BLUE, GREY, ORANGE, SMALL, TITLE, TYPE_TITLES, new_panels
+
+QUALITIES = {
+    "mIoU": "mIoU of the seeds",
+    "precision": "precision of their foreground",
+    "missed": "foreground called background",
+    "unknown": "pixels left unknown",
+}
+COLOURS = {"T": ORANGE, "C": BLUE}
+
+
+def figure_teaching(lines: pd.DataFrame) -> Figure | None:
+    """Draw the mIoU of segmenters over four qualities of the seeds that taught them.
+
+    Parameters
+    ----------
+    lines : pandas.DataFrame
+        One line a seed: ``row``, ``column``, ``segmenter`` and the keys of `QUALITIES`, all in
+        percent.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+        One dot a seed; above each panel Spearman's rank correlation. None without any line.
+    """
+    if lines.empty:
+        return None
+    figure, axes = new_panels(2, 2, aspect=0.62, room=0.35)
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # pyright: ignore
+    names = lines["row"] + lines["column"]
+    kinds = names.str.extract("(Threshold|CRF)", expand=False).map({"Threshold": "T", "CRF": "C"})
+    for ax, (key, xlabel) in zip(axes.flat, QUALITIES.items(), strict=True):
+        for kind, colour in COLOURS.items():
+            here = lines[kinds == kind]
+            ax.scatter(here[key], here["segmenter"], s=26, color=colour, edgecolor="white", lw=0.5)
+        rank = np.corrcoef(lines[[key, "segmenter"]].rank().T)[0, 1]
+        ax.set_title(f"rank correlation {rank:+.2f}".replace("-", "−"), fontsize=TITLE, loc="left")
+        ax.set_xlabel(f"{xlabel} (%)", fontsize=SMALL)
+        ax.set_ylabel("segmenter (mIoU)", fontsize=SMALL)
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.tick_params(labelsize=SMALL, color=GREY)
+        ax.spines[["left", "bottom"]].set(visible=True, color=GREY)
+    handles = [
+        Line2D([], [], color=COLOURS[kind], marker="o", linestyle="", label=f"{title} seeds")
+        for kind, title in TYPE_TITLES.items()
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL
+    )
+    return figure
