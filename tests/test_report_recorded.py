@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -12,6 +14,7 @@ from wsss.report import (
     origins,
     recorded_line,
     seeds_and_segmenters,
+    show_sizes,
     show_table,
 )
 from wsss.tables import TABLE2, TABLES
@@ -97,3 +100,12 @@ def test_seeds_stand_beside_their_segmenters_best_first(recorded: pd.DataFrame) 
         ["table2", *["31.0"] * 5, "41.0"],
     ]
     assert "No score" in str(seeds_and_segmenters(join_segmenters(pd.DataFrame(), recorded)).data)
+
+
+def test_sizes_are_shown_as_the_study_wrote_them(tmp_path: Path) -> None:
+    assert "No score" in str(show_sizes(tmp_path).data)
+    text = "per class,crop,steps,images,miou,seconds\n250,161,750,1261,48.63,202.5\n"
+    (tmp_path / "study.csv").write_text(text)
+    (line,) = show_sizes(tmp_path).data.to_dict("records")  # pyright: ignore
+    assert line == {"images": "1261", "crop": "161", "steps": "750", "mIoU": "48.63",
+                    "seconds": "202"}  # fmt: skip

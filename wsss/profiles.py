@@ -98,6 +98,7 @@ def photo() -> Profile:
     are seen at a longest side of 320 pixels, and 1,261 of the 3,131 that show an animal are learnt
     from: VOC's own 437, and others until there are 250 of each class.
     """
+    # Steps, crop and number of photos: results/photo/study.csv; see the book, real photos.
     schedule = Schedule(
         steps=750, batch_size=8, lr=2e-4, head_multiplier=10.0, decay_every="step",
         optimizer="adamw", weight_decay=1e-2, warmup=0.05, clip_norm=5.0,

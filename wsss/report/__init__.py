@@ -8,6 +8,7 @@ from wsss.report.recorded import (
     origins,
     read_seed_lines,
     seeds_and_segmenters,
+    show_sizes,
 )
 from wsss.report.seeds import each_seed_quality, quality, seed_quality
 from wsss.report.tables import (
@@ -35,5 +36,6 @@ __all__ = [
     "seed_quality",
     "seeds_and_segmenters",
     "shares_of",
+    "show_sizes",
     "show_table",
 ]

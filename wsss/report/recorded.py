@@ -85,6 +85,16 @@ def read_seed_lines(folder: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
 
+def show_sizes(folder: Path) -> Styler | Markdown:
+    """Show ``study.csv`` of a results folder, as ``scripts/study_photos.py`` writes it."""
+    path = folder / "study.csv"
+    if not path.is_file():
+        return Markdown(NOTHING)
+    lines = pd.read_csv(path)[["images", "crop", "steps", "miou", "seconds"]]
+    lines["seconds"] = lines["seconds"].round().astype(int)
+    return plain(lines.astype(str).rename(columns={"miou": "mIoU"}), "sizes")
+
+
 def join_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
     """Put the quality of single seeds beside the mIoU of the segmenters trained on them.
 
