@@ -20,7 +20,7 @@ MakeVoc = Callable[..., Path]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "voc_mini" in getattr(item, "fixturenames", ()):
+        if {"voc_mini", "voc_animals"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.voc)
 
 
@@ -40,8 +40,18 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def voc_mini() -> Path:
     """220 real photos of animals in the VOC layout."""
+    return _shared_photos("voc12_animals_mini")
+
+
+@pytest.fixture(scope="session")
+def voc_animals() -> Path:
+    """The 3,576 photos that `results/photo` is about."""
+    return _shared_photos("voc12_animals")
+
+
+def _shared_photos(name: str) -> Path:
     shared = Path(os.environ.get("WSSS_SHARED", REPOSITORY.parent / "shared"))
-    root = shared / "data" / "voc12_animals_mini"
+    root = shared / "data" / name
     if not root.is_dir():
         pytest.skip(f"needs real photos in {root}")
     return root

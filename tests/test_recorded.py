@@ -11,7 +11,18 @@ from wsss.errors import InputError
 from wsss.pipeline import Pipeline
 from wsss.profiles import get_profile
 from wsss.stages import Store
-from wsss.tables import TABLE1, TABLE2, asked, keep, read_recorded, reproduce, scores, to_compute
+from wsss.tables import (
+    RESULTS,
+    TABLE1,
+    TABLE2,
+    TABLES,
+    asked,
+    keep,
+    read_recorded,
+    reproduce,
+    scores,
+    to_compute,
+)
 
 
 def line(table: str, row: str, rng_seed: int, miou: float, identity: str = "x") -> dict:
@@ -95,3 +106,17 @@ def test_a_record_is_known_by_identity_alone(half: tuple[Pipeline, Store, pd.Dat
     others = recorded.assign(identity=recorded["identity"].str.replace("^.", "-", regex=True))
     assert reproduce(TABLE2, pipeline, store, recorded=others, compute="none").empty
     assert reproduce(TABLE1, pipeline, store, recorded=recorded, compute="none").empty
+
+
+def test_what_results_hold_of_photos_is_of_the_profile_as_it_is(voc_animals: Path) -> None:
+    """A changed parameter makes other identities: then the results have to be made anew."""
+    recorded = read_recorded(RESULTS / "photo")
+    pipeline = Pipeline(get_profile("photo"), voc_animals)
+    known = {
+        (table.name, each.cell.row, each.cell.column, each.rng_seed): each.stage.identity
+        for table in TABLES.values()
+        for each in asked(table, pipeline, sorted(set(recorded["rng_seed"])))
+    }
+    for line in recorded.to_dict("records"):
+        cell = tuple(line[key] for key in ("table", "row", "column", "rng_seed"))
+        assert line["identity"] == known[cell], cell

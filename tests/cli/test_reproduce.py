@@ -87,7 +87,10 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
     )
     assert read.stdout == wsss(*elsewhere, "--seeds", "0", "1").stdout  # nothing was missing
     more = wsss(*elsewhere, "--compute", "none", "--seeds", "0", "2", "--record", tmp_path / "new")
-    assert more.stderr == "table2: 6 figures are neither there nor recorded\n"
+    assert more.stderr == "table2: 6 of 12 figures are neither there nor recorded\n"
+    nothing = wsss(*elsewhere, "--compute", "none", "--seeds", "2")
+    assert nothing.stderr == "table2: 6 of 6 figures are neither there nor recorded\n"
+    assert nothing.stdout == ""
     assert not list((tmp_path / "new").iterdir())  # no score of this run folder
     one = wsss(*elsewhere, "--compute", "none", "--seeds", "1", "--row", "RES38").stdout
     assert "VGG16" not in one

@@ -146,11 +146,15 @@ def reproduce(
             compute=which,
             quiet=True,
         )
+        if not figures[one.name]:
+            typer.echo(f"{one.name}: profile {profile} has none of its networks", err=True)
+        elif absent := len(figures[one.name]) - len(frame):
+            total = len(figures[one.name])
+            typer.echo(
+                f"{one.name}: {absent} of {total} figures are neither there nor recorded", err=True
+            )
         if frame.empty:
-            typer.echo(f"{one.name}: profile {profile} has none of its figures", err=True)
             continue
-        if absent := len(figures[one.name]) - len(frame):
-            typer.echo(f"{one.name}: {absent} figures are neither there nor recorded", err=True)
         if record is not None:
             keep(records(frame, store, one, profile), record / f"{one.name}.csv")
         lines = render(summary(frame, one, profile), format.value)
