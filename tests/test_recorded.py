@@ -111,6 +111,7 @@ def test_a_record_is_known_by_identity_alone(half: tuple[Pipeline, Store, pd.Dat
 def test_what_results_hold_of_photos_is_of_the_profile_as_it_is(voc_animals: Path) -> None:
     """A changed parameter makes other identities: then the results have to be made anew."""
     recorded = read_recorded(RESULTS / "photo")
+    assert len(recorded)
     pipeline = Pipeline(get_profile("photo"), voc_animals)
     known = {
         (table.name, each.cell.row, each.cell.column, each.rng_seed): each.stage.identity

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wsss.claims import CLAIMS, judge_recorded
+from wsss.claims import CLAIMS, claim_lines, judge_recorded
 from wsss.claims.fourteen import PAPER
 from wsss.claims.recorded import recorded_figures
 from wsss.tables import TABLES
@@ -51,10 +51,23 @@ def test_claims_over_recorded_cells_are_judged_over_the_shared_random_seeds(reco
     assert verdicts[1] == "supported"  # +0.4, +0.9 and +1.4 with a spread of 0.07
 
 
-def test_a_claim_with_a_missing_cell_is_not_asked(recorded) -> None:
+def test_a_missing_cell_leaves_out_its_comparisons_and_says_so(recorded) -> None:
     gone = recorded[(recorded["table"] != "table3") | (recorded["column"] != "Merged by max")]
-    verdicts = {result.claim.number: result.verdict for result in judge_recorded(CLAIMS, gone)}
-    assert [number for number in (6, 7, 12) if verdicts[number] != "not asked"] == []
-    assert verdicts[5] != "not asked"
+    results = judge_recorded(CLAIMS, gone)
+    lines = claim_lines(results).set_index("number")
+    assert lines.loc[12, "verdict"] == "not asked"  # best of all, but for some
+    for number, left in ((6, 3), (7, 2)):
+        made = results[number - 1].differences.index
+        assert len(made) == left
+        assert not any("max" in name for name in made)
+        assert "; without " in lines.loc[number, "reason"]
+    assert "merged by max" in lines.loc[6, "reason"]
+    assert "without" not in lines.loc[5, "reason"]
     nothing = judge_recorded(CLAIMS, recorded.iloc[:0])
     assert {result.verdict for result in nothing} == {"not asked"}
+
+
+def test_no_shared_random_seed_is_no_verdict(recorded) -> None:
+    clean = (recorded["table"] == "table1") & (recorded["row"] == "0 (ground truth)")
+    apart = recorded[clean == (recorded["rng_seed"] == 0)]
+    assert judge_recorded(CLAIMS, apart)[1].verdict == "not asked"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from wsss.tables import TABLES
 
 
 def judge_recorded(claims: Sequence[Claim], recorded: pd.DataFrame) -> list[ClaimResult]:
-    """Judge every claim whose cells are all recorded.
+    """Judge every claim by those of its comparisons whose cells are all recorded.
 
     Parameters
     ----------
@@ -24,24 +24,29 @@ def judge_recorded(claims: Sequence[Claim], recorded: pd.DataFrame) -> list[Clai
     Returns
     -------
     list of ClaimResult
-        One a claim, over the random seeds that all its cells share; "not asked" where one is
-        missing, or where the claim looks into trainings.
+        One a claim, over the random seeds that all these cells share; "not asked" where there is
+        none, where "best of all" lacks a rival, or where the claim looks into trainings.
     """
     figures = recorded_figures(recorded)
-    results = []
-    for claim in claims:
-        recipes = {r for each in claim.comparisons for r in each.plus + each.minus}
-        known = [set(figures.get(recipe, {})) for recipe in recipes]
-        shared = sorted(set.intersection(*known)) if claim.kind != "weights" else []
-        names = [each.name for each in claim.comparisons] if shared else []
-        differences = pd.DataFrame(index=names, columns=shared, dtype=float)
-        for rng_seed in shared:
-            for each in claim.comparisons:
-                differences.loc[each.name, rng_seed] = claim.measure(
-                    each, lambda recipe, rng_seed=rng_seed: figures[recipe][rng_seed]
-                )
-        results.append(judged(claim, differences))
-    return results
+    return [judged(claim, _differences(claim, figures)) for claim in claims]
+
+
+def _differences(claim: Claim, figures: Mapping[AnyRecipe, Mapping[int, float]]) -> pd.DataFrame:
+    """One line a comparison that can be made, one column a random seed."""
+    known = [c for c in claim.comparisons if all(r in figures for r in c.plus + c.minus)]
+    missing = len(claim.comparisons) - len(known)
+    if not known or claim.kind == "weights" or (claim.kind == "best" and missing):
+        return pd.DataFrame()
+    shared = sorted(set.intersection(*(set(figures[r]) for c in known for r in c.plus + c.minus)))
+    return pd.DataFrame(
+        [
+            [claim.measure(each, lambda r, seed=seed: figures[r][seed]) for seed in shared]
+            for each in known
+        ],
+        index=[each.name for each in known],
+        columns=shared,
+        dtype=float,
+    )
 
 
 def recorded_figures(recorded: pd.DataFrame) -> dict[AnyRecipe, dict[int, float]]:

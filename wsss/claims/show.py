@@ -58,7 +58,7 @@ def claim_lines(
             "from": BOUNDS[claim.kind][0],
             "to": BOUNDS[claim.kind][1],
             "verdict": result.verdict,
-            "reason": found.reason if found else absent,
+            "reason": found.reason + _left_out(result) if found else absent,
         })  # fmt: skip
     return pd.DataFrame(lines)
 
@@ -123,6 +123,13 @@ def count_verdicts(lines: pd.DataFrame) -> str:
         f"{counts.get(name, 0)} {name}" for name in BADGES if name != "not asked" or name in counts
     ]
     return ", ".join(named) + "."
+
+
+def _left_out(result: ClaimResult) -> str:
+    """Name the comparisons that a verdict had to do without."""
+    made = result.differences.index
+    names = [each.name for each in result.claim.comparisons if each.name not in made]
+    return f"; without {', '.join(names)}" if names else ""
 
 
 def _amount(value: float, unit: str) -> str:
