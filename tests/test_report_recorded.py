@@ -16,6 +16,7 @@ from wsss.report import (
     seeds_and_segmenters,
     show_sizes,
     show_table,
+    sum_up,
 )
 from wsss.tables import TABLE2, TABLES
 
@@ -109,3 +110,24 @@ def test_sizes_are_shown_as_the_study_wrote_them(tmp_path: Path) -> None:
     (line,) = show_sizes(tmp_path).data.to_dict("records")  # pyright: ignore
     assert line == {"images": "1261", "crop": "161", "steps": "750", "mIoU": "48.63",
                     "seconds": "202"}  # fmt: skip
+
+
+def test_twelve_seeds_are_held_against_the_best_single_one_and_the_masks() -> None:
+    cells = [("table1", "0 (ground truth)", "One label", 1, 50.0),
+             ("table2", "VGG16", "CRF (C)", 1, 40.0),
+             ("table2", "RES38", "CRF (C)", 1, 42.0),
+             ("table2", "RES38", "Both (T + C)", 2, 48.0),  # better, and not single
+             ("table5", "12: types x scales x networks", "With WST", 12, 45.0)]  # fmt: skip
+    recorded = pd.DataFrame([
+        {"table": table, "row": row, "column": column, "seeds": seeds, "rng_seed": rng_seed,
+         "miou": miou + rng_seed * (seeds == 1)}
+        for table, row, column, seeds, miou in cells
+        for rng_seed in (0, 5)
+    ])  # fmt: skip
+    said = str(sum_up(recorded).data)
+    assert "reach 45.0 ± 0.0; the best single seed (table2, RES38, CRF (C)) 44.5 ± 3.5" in said
+    assert "is 0.5 ± 3.5, and 1 of 2 are above zero" in said
+    assert "**85.9 %**" in said  # mean of 45/50 and 45/55
+    assert "%" not in str(sum_up(recorded[recorded["table"] != "table1"]).data)
+    assert "No score" in str(sum_up(recorded[recorded["seeds"] == 12]).data)
+    assert "No score" in str(sum_up(pd.DataFrame(columns=["miou"])).data)

@@ -9,6 +9,7 @@ from wsss.report.recorded import (
     read_seed_lines,
     seeds_and_segmenters,
     show_sizes,
+    sum_up,
 )
 from wsss.report.seeds import each_seed_quality, quality, seed_quality
 from wsss.report.tables import (
@@ -38,4 +39,5 @@ __all__ = [
     "shares_of",
     "show_sizes",
     "show_table",
+    "sum_up",
 ]
