@@ -125,7 +125,7 @@ def test_twelve_seeds_are_held_against_the_best_single_one_and_the_masks() -> No
         for rng_seed in (0, 5)
     ])  # fmt: skip
     said = str(sum_up(recorded).data)
-    assert "reach 45.0 ± 0.0; the best single seed (table2, RES38, CRF (C)) 44.5 ± 3.5" in said
+    assert "reach 45.0 ± 0.0; the best single seed (Table 2: RES38, CRF (C)) 44.5 ± 3.5" in said
     assert "is 0.5 ± 3.5, and 1 of 2 are above zero" in said
     assert "**85.9 %**" in said  # mean of 45/50 and 45/55
     assert "%" not in str(sum_up(recorded[recorded["table"] != "table1"]).data)

@@ -66,24 +66,23 @@ def sum_up(recorded: pd.DataFrame) -> Markdown:
     """
     if recorded.empty:
         return Markdown(NOTHING)
-    cells = {
-        key: _scores(recorded, key)  # pyright: ignore[reportArgumentType]
-        for key, _ in recorded.groupby(CELL)
-    }
-    seeds = recorded.drop_duplicates(CELL).set_index(CELL)["seeds"]
-    single = {key: cells[key] for key in seeds.index[seeds == 1] if key[0] != CLEAN[0]}
-    if TWELVE not in cells or not single:
+    alone = recorded[(recorded["seeds"] == 1) & (recorded["table"] != CLEAN[0])]
+    single = {tuple(map(str, key)): cell["miou"].mean() for key, cell in alone.groupby(CELL)}  # pyright: ignore
+    twelve, clean = _scores(recorded, TWELVE), _scores(recorded, CLEAN)
+    if twelve.empty or not single:
         return Markdown(NOTHING)
-    twelve, (name, best) = cells[TWELVE], max(single.items(), key=lambda item: item[1].mean())
+    table, row, column = name = max(single, key=single.__getitem__)
+    best = _scores(recorded, name)
     ahead = (twelve - best).dropna()
     text = (
-        f"**Twelve seeds with WST reach {spread(twelve)}; the best single seed ({', '.join(name)}) "
-        f"{spread(best)}. The difference within a random seed is {spread(ahead)}, "
-        f"and {sum(ahead > 0)} of {len(ahead)} are above zero.**"
+        f"**Twelve seeds with WST reach {spread(twelve)}; the best single seed "
+        f"(Table {table[-1]}: {row}, {column}) {spread(best)}. The difference "
+        f"within a random seed is {spread(ahead)}, and {sum(ahead > 0)} "
+        f"of {len(ahead)} are above zero.**"
     )
-    if CLEAN in cells and len(share := (twelve / cells[CLEAN]).dropna()):
+    if len(share := (twelve / clean).dropna()):
         text += (
-            f" True masks of the same photos teach {spread(cells[CLEAN])}, so twelve seeds reach "
+            f" True masks of the same photos teach {spread(clean)}, so twelve seeds reach "
             f"**{100 * share.mean():.1f} %** of that; in the paper it is 64.6 / 72.1 = 89.6 %."
         )
     return Markdown(text)
@@ -122,9 +121,10 @@ def show_sizes(folder: Path) -> Styler | Markdown:
     path = folder / "study.csv"
     if not path.is_file():
         return Markdown(NOTHING)
-    lines = pd.read_csv(path)[["images", "crop", "steps", "miou", "seconds"]]
+    lines = pd.read_csv(path).rename(columns={"miou": "mIoU"})
     lines["seconds"] = lines["seconds"].round().astype(int)
-    return plain(lines.astype(str).rename(columns={"miou": "mIoU"}), "sizes")
+    columns = ["images", "crop", "steps", "mIoU", "seconds"]
+    return plain(pd.DataFrame(lines[columns].astype(str)), "sizes")
 
 
 def join_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
@@ -145,9 +145,7 @@ def join_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame
     """
     if seeds.empty or recorded.empty:
         return pd.DataFrame()
-    trained = pd.DataFrame(recorded[[*CELL, "rng_seed", "miou"]]).rename(
-        columns={"miou": "segmenter"}
-    )
+    trained = recorded[[*CELL, "rng_seed"]].assign(segmenter=recorded["miou"])
     return seeds.drop_duplicates("identity").merge(trained, on=[*CELL, "rng_seed"])
 
 
@@ -173,7 +171,7 @@ def seeds_and_segmenters(lines: pd.DataFrame) -> Styler | Markdown:
     return plain(shown, "seeds_and_segmenters")
 
 
-def _scores(recorded: pd.DataFrame, key: tuple[str, str, str]) -> pd.Series:
+def _scores(recorded: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
     """MIoU by random seed of one cell."""
     table, row, column = key
     of_cell = (
