@@ -39,6 +39,7 @@ def judge(labels: Labels, store: Store, official: set[str]) -> dict[str, float]:
 
 def main(data: Path, out: Path) -> None:
     """Score all seeds that are there."""
+    out.mkdir(parents=True, exist_ok=True)
     pipeline, store, lines = Pipeline(photo(), data), Store(default_runs(), data), []
     for table in (TABLE2, TABLE3):
         for cell in table.cells:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJaccardIndex
 
 from wsss.errors import InputError
-from wsss.metrics import confusion_matrix, iou
+from wsss.metrics import confusion_matrix, error_shares, iou
 
 UNKNOWN = 255
 
@@ -87,6 +87,18 @@ def test_unknown_pixels_of_a_seed_count_as_wrong() -> None:
     truth = torch.tensor([0, 1, 1, UNKNOWN])
     confusion = confusion_matrix(seed.where(seed != UNKNOWN, torch.tensor(2)), truth, 3)
     assert iou(confusion)[:2].tolist() == [1, 0.5]
+
+
+def test_errors_are_told_apart_as_counted_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    truth, guess = rng.integers(0, 4, (2, 500))
+    shares = error_shares(confusion_matrix(torch.from_numpy(guess), torch.from_numpy(truth), 4))
+    objects, rest = truth > 0, truth == 0
+    assert shares == pytest.approx({
+        "missed": 100 * (guess[objects] == 0).mean(),
+        "confused": 100 * ((guess != truth) & (guess > 0))[objects].mean(),
+        "spilled": 100 * (guess[rest] > 0).mean(),
+    })  # fmt: skip
 
 
 def test_other_shapes_are_refused() -> None:

@@ -14,6 +14,7 @@ from wsss.report import (
     origins,
     recorded_line,
     seeds_and_segmenters,
+    show_errors,
     show_sizes,
     show_table,
     sum_up,
@@ -31,6 +32,7 @@ def recorded() -> pd.DataFrame:
         {
             "profile": "photo", "table": table, "row": row, "column": column, "testing": "single",
             "rng_seed": rng_seed, "miou": miou + rng_seed, "iou cat": miou - 10,
+            "missed": 20 + 4 * rng_seed, "confused": 10.0, "spilled": 5.0,
             "identity": f"{identity}{rng_seed}", "seconds": 1800, "process_peak_memory_mb": 1500,
             "commit": "abc", "torch": "2", "processor": "any", "day": "2026-11-23",
         }
@@ -69,6 +71,9 @@ def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
     assert (line["trainings"], line["hours of training"]) == ("4", "2.0")
     said = str(recorded_line(recorded, "photos").data)
     assert "photos · random seeds 0, 1 · 7200 s of training segmenters · commit abc" in said
+    errors = show_errors(recorded).data  # pyright: ignore
+    assert list(errors["table"]) == ["table1", "table2"]
+    assert list(errors["missed"]) == ["22.0", "22.0"]
     lines = by_class(recorded).data  # pyright: ignore
     assert list(lines["table"]) == ["table1", "table2"]
     assert list(lines["cat"]) == ["40.0", "30.0"]
@@ -77,7 +82,7 @@ def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
 
 def test_pages_say_so_if_nothing_is_recorded(recorded: pd.DataFrame) -> None:
     assert "No score on photos" in str(recorded_line(recorded.iloc[:0], "photos").data)
-    for show in (missing_cells, origins, by_class):
+    for show in (missing_cells, origins, by_class, show_errors):
         assert "No score on photos" in str(show(recorded.iloc[:0]).data)  # pyright: ignore
 
 

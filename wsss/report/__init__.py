@@ -8,6 +8,7 @@ from wsss.report.recorded import (
     origins,
     read_seed_lines,
     seeds_and_segmenters,
+    show_errors,
     show_sizes,
     sum_up,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "seed_quality",
     "seeds_and_segmenters",
     "shares_of",
+    "show_errors",
     "show_sizes",
     "show_table",
     "sum_up",

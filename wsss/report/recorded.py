@@ -110,6 +110,17 @@ def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
     return plain(pd.DataFrame(lines), "by_class")
 
 
+def show_errors(recorded: pd.DataFrame) -> Styler | Markdown:
+    """Show what kind of errors each recipe's segmenters make: see `wsss.metrics.error_shares`."""
+    if recorded.empty:
+        return Markdown(NOTHING)
+    kinds = ["missed", "confused", "spilled"]
+    means = (
+        recorded.drop_duplicates(["identity", "testing"]).groupby(CELL, sort=False)[kinds].mean()
+    )
+    return plain(means.map("{:.1f}".format).reset_index(), "errors")  # pyright: ignore
+
+
 def read_seed_lines(folder: Path) -> pd.DataFrame:
     """Read ``seeds.csv`` of a results folder, as ``scripts/record_seeds.py`` writes it."""
     path = folder / "seeds.csv"

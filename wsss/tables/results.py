@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
+import torch
 
 from wsss.engine import run
+from wsss.metrics import error_shares
 from wsss.pipeline import Pipeline, Testing
 from wsss.stages import SegmenterScore, Store, read_score
 from wsss.tables.paper import Cell, Table, cells_for
@@ -185,19 +187,21 @@ def records(frame: pd.DataFrame, store: Store, table: Table, profile: str) -> pd
     -------
     pandas.DataFrame
         One line a score of the store, none of a recorded one: table, cell, way of testing, random
-        seed, mIoU and IoU of every label in percent, identity, seconds of training, peak memory,
-        commit, versions, processor, day.
+        seed; mIoU, IoU of every label and the shares of `wsss.metrics.error_shares` in percent;
+        identity, seconds of training, peak memory, commit, versions, processor, day.
     """
     lines = []
     for run_ in pd.DataFrame(frame[~frame["recorded"]]).to_dict("records"):
         stage: SegmenterScore = run_["stage"]
         score = _read(store, stage, run_["testing"])
+        seen = torch.tensor(score["confusion"])[:-1, :-1]  # a segmenter leaves nothing unknown
         origin = store.provenance(stage.segmenter)
         lines.append(
             {"profile": profile, "table": table.name}
             | {key: run_[key] for key in ("row", "column", "seeds", "testing", "rng_seed")}
             | {"miou": round(score["miou"], 2)}
             | {f"iou {label}": round(value, 2) for label, value in score["iou"].items()}
+            | {name: round(value, 2) for name, value in error_shares(seen).items()}
             | {"identity": stage.identity}
             | {
                 key: origin[key]
