@@ -54,6 +54,8 @@ def main(data: Path, out: Path) -> None:
                     | {k: round(v, 2) for k, v in judge(labels[0], store, official).items()}
                     | {"identity": labels[0].identity, "commit": commit()}
                 )
+    if not lines:
+        sys.exit(f"{store.runs} holds no seeds of the profile photo: WSSS_RUNS names the folder")
     with replacing(out / "seeds.csv") as aside:
         pd.DataFrame(lines).to_csv(aside, index=False)
 
