@@ -2,8 +2,8 @@
 
     python scripts/record_seeds.py DATA results/photo
 
-Writes ``seeds.csv``: one line a cell with a single seed and random seed, for the profile ``photo``
-and seeds that the run folder holds. Nothing is computed but the score.
+Replaces ``seeds.csv``: one line a random seed and cell with a single seed, for the profile `photo`
+and all seeds that the run folder holds. Nothing is computed but the score.
 """
 
 from __future__ import annotations
@@ -41,18 +41,22 @@ def main(data: Path, out: Path) -> None:
     """Score all seeds that are there."""
     out.mkdir(parents=True, exist_ok=True)
     pipeline, store, lines = Pipeline(photo(), data), Store(default_runs(), data), []
+    official = set(pipeline.source.open(store).ids("train_official"))
+    known: dict[str, dict[str, float]] = {}  # the tables share seeds
     for table in (TABLE2, TABLE3):
         for cell in table.cells:
             for rng_seed in pipeline.profile.rng_seeds:
                 labels = pipeline.labels(cell.recipe, rng_seed)
                 if len(labels) > 1 or not store.done(labels[0]):
                     continue
-                official = set(pipeline.source.open(store).ids("train_official"))
+                identity = labels[0].identity
+                if identity not in known:
+                    known[identity] = judge(labels[0], store, official)
                 lines.append(
                     {"table": table.name, "row": cell.row, "column": cell.column}
                     | {"rng_seed": rng_seed}
-                    | {k: round(v, 2) for k, v in judge(labels[0], store, official).items()}
-                    | {"identity": labels[0].identity, "commit": commit()}
+                    | {k: round(v, 2) for k, v in known[identity].items()}
+                    | {"identity": identity, "commit": commit()}
                 )
     if not lines:
         sys.exit(f"{store.runs} holds no seeds of the profile photo: WSSS_RUNS names the folder")

@@ -21,7 +21,7 @@ from wsss.profiles import photo
 from wsss.replacing import replacing
 from wsss.stages import PhotoFolder, Store, read_score
 
-# Images a class, crop, steps.
+# Images a class, crop, steps at least: a training ends with a whole epoch.
 CHOICES = ((250, 161, 750), (250, 225, 375), (250, 161, 375), (150, 161, 750))
 
 
@@ -30,7 +30,7 @@ def variants() -> Iterator[tuple[dict[str, int], Profile]]:
     profile = photo()
     for per_class, crop, steps in CHOICES:
         yield (
-            {"per class": per_class, "crop": crop, "steps": steps},
+            {"per class": per_class, "crop": crop},
             replace(
                 profile,
                 source=lambda data, n=per_class: resized(profile.source(data), data, n),
@@ -59,9 +59,12 @@ def main() -> None:
         stage = Pipeline(profile, args.data).score(PilotRecipe(0.0), 0)
         store.ensure(stage)
         score, origin = read_score(store, stage), store.provenance(stage.segmenter)
-        images = len(stage.segmenter.images.load(store).ids)
+        images, schedule = len(stage.segmenter.images.load(store).ids), stage.segmenter.schedule
+        steps = images // schedule.batch_size  # of an epoch; an unfilled batch is left out
+        epochs = schedule.epochs_of(steps)
         lines.append(
-            {**choice, "images": images, "miou": round(score["miou"], 2)}
+            {**choice, "images": images, "epochs": epochs, "steps": epochs * steps}
+            | {"miou": round(score["miou"], 2)}
             | {f"iou {label}": round(value, 2) for label, value in score["iou"].items()}
             | {"seconds": origin["seconds"], "identity": stage.identity[:20]}
             | {"commit": origin["commit"], "day": origin["started"][:10]}

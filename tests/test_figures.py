@@ -198,6 +198,9 @@ def test_teaching_ranks_seeds_by_each_quality() -> None:
     assert [ax.get_title("left") for ax in figure.axes] == [f"rank correlation {r}" for r in ranks]
     assert [len(dots.get_offsets()) for dots in figure.axes[0].collections] == [1, 2]  # pyright: ignore
     assert figures.figure_teaching(lines.iloc[:0]) is None
+    alone = figures.figure_teaching(lines.iloc[:1])
+    assert alone is not None
+    assert {ax.get_title("left") for ax in alone.axes} == {"no rank correlation"}
 
 
 def test_agreement_of_three() -> None:

@@ -96,7 +96,7 @@ def test_errors_are_told_apart_as_counted_by_hand() -> None:
     objects, rest = truth > 0, truth == 0
     assert shares == pytest.approx({
         "missed": 100 * (guess[objects] == 0).mean(),
-        "confused": 100 * ((guess != truth) & (guess > 0))[objects].mean(),
+        "confused": 100 * (guess != truth)[objects & (guess > 0)].mean(),
         "spilled": 100 * (guess[rest] > 0).mean(),
     })  # fmt: skip
 
@@ -106,6 +106,8 @@ def test_other_shapes_are_refused() -> None:
         confusion_matrix(torch.zeros(2, 3), torch.zeros(3, 2), 2)
     with pytest.raises(InputError, match=r"\(2, 3\)"):
         iou(torch.zeros(2, 3))
+    with pytest.raises(InputError, match=r"error_shares.*\(2, 3\)"):
+        error_shares(torch.zeros(2, 3))
 
 
 @pytest.mark.parametrize(

@@ -94,41 +94,47 @@ def iou(confusion: Tensor) -> Tensor:
     >>> iou(torch.tensor([[1, 1], [0, 1]]))
     tensor([0.5000, 0.5000], dtype=torch.float64)
     """
-    if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
-        raise InputError(f"iou: the confusion matrix is {tuple(confusion.shape)}, not (L, L)")
-    intersection = confusion.diagonal().double()
+    intersection = _square(confusion, "iou").diagonal().double()
     union = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
     return intersection / union  # 0 / 0 is NaN
 
 
 def error_shares(confusion: Tensor) -> dict[str, float]:
-    """Tell apart the three ways in which a label map can be wrong.
-
-    Not in the paper. mIoU does not say whether a segmenter misses objects, takes one class for
-    another or spills over their edges, and seeds of different types teach different errors.
+    """Tell apart the three ways in which a prediction can be wrong (not in the paper).
 
     Parameters
     ----------
     confusion : (L, L) integer
-        Rows truth, columns prediction, as `confusion_matrix` returns; label 0 is background.
+        Rows truth, columns prediction, as `confusion_matrix` returns, without a label for unknown;
+        label 0 is background.
 
     Returns
     -------
     dict
-        In percent: ``missed``, the foreground called background; ``confused``, the foreground
-        called another class; ``spilled``, the background called foreground.
+        In percent, NaN where there is nothing to take a share of: ``missed``, the foreground called
+        background; ``confused``, what of the rest is called another class; ``spilled``, the
+        background called foreground.
+
+    Raises
+    ------
+    InputError
+        If the matrix is not square.
 
     Examples
     --------
-    >>> error_shares(torch.tensor([[9, 1, 0], [1, 2, 1], [0, 0, 4]]))
-    {'missed': 12.5, 'confused': 12.5, 'spilled': 10.0}
+    >>> error_shares(torch.tensor([[9, 1, 0], [2, 2, 1], [0, 0, 3]]))
+    {'missed': 25.0, 'confused': 16.66..., 'spilled': 10.0}
     """
-    counts = confusion.double()
-    background, foreground = counts[0], counts[1:]
-    missed = foreground[:, 0].sum()
-    confused = foreground[:, 1:].sum() - foreground[:, 1:].trace()
-    return {
-        "missed": 100 * (missed / foreground.sum()).item(),
-        "confused": 100 * (confused / foreground.sum()).item(),
-        "spilled": 100 * (background[1:].sum() / background.sum()).item(),
-    }
+    counts = _square(confusion, "error_shares").double()
+    background, foreground, found = counts[0], counts[1:], counts[1:, 1:]
+    missed = foreground[:, 0].sum() / foreground.sum()
+    confused = 1 - found.trace() / found.sum()
+    spilled = background[1:].sum() / background.sum()
+    shares = {"missed": missed, "confused": confused, "spilled": spilled}
+    return {name: 100 * share.item() for name, share in shares.items()}
+
+
+def _square(confusion: Tensor, caller: str) -> Tensor:
+    if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
+        raise InputError(f"{caller}: the confusion matrix is {tuple(confusion.shape)}, not (L, L)")
+    return confusion

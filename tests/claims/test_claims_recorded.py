@@ -67,6 +67,17 @@ def test_a_missing_cell_leaves_out_its_comparisons_and_says_so(recorded) -> None
     assert {result.verdict for result in nothing} == {"not asked"}
 
 
+def test_a_comparison_with_fewer_random_seeds_does_not_cost_the_others_theirs(recorded) -> None:
+    late = (recorded["table"] == "table1") & (recorded["row"] == "0.2")
+    results = judge_recorded(CLAIMS, recorded[~late | (recorded["rng_seed"] == 0)])
+    assert list(results[0].differences.index) == ["noise 0.1: two - one", "noise 0.3: two - one"]
+    assert list(results[0].differences.columns) == [0, 1, 2]
+    assert "; without noise 0.2: two - one" in claim_lines(results)["reason"][0]
+    best = (recorded["table"] == "table3") & (recorded["column"] == "Merged by max")
+    twelfth = judge_recorded(CLAIMS, recorded[~best | (recorded["rng_seed"] == 1)])[11]
+    assert list(twelfth.differences.columns) == [1]  # every rival counts
+
+
 def test_no_shared_random_seed_is_no_verdict(recorded) -> None:
     clean = (recorded["table"] == "table1") & (recorded["row"] == "0 (ground truth)")
     apart = recorded[clean == (recorded["rng_seed"] == 0)]

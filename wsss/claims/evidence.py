@@ -26,7 +26,7 @@ class ClaimResult:
     differences : pandas.DataFrame
         One line a comparison, one column a random seed.
     judgement : Judgement or None
-        None if the profile lacks the networks for every comparison.
+        None if no comparison can be made: the profile lacks networks, or scores are not recorded.
     """
 
     claim: Claim

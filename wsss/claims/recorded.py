@@ -12,7 +12,7 @@ from wsss.tables import TABLES
 
 
 def judge_recorded(claims: Sequence[Claim], recorded: pd.DataFrame) -> list[ClaimResult]:
-    """Judge every claim by those of its comparisons whose cells are all recorded.
+    """Judge every claim by the comparisons that are recorded with the most random seeds.
 
     Parameters
     ----------
@@ -24,26 +24,33 @@ def judge_recorded(claims: Sequence[Claim], recorded: pd.DataFrame) -> list[Clai
     Returns
     -------
     list of ClaimResult
-        One a claim, over the random seeds that all these cells share; "not asked" where there is
-        none, where "best of all" lacks a rival, or where the claim looks into trainings.
+        One a claim, over the random seeds that its comparisons share; those with fewer random seeds
+        or a missing cell are left out, for they would cost the others theirs. "Best of all" (claim
+        12) takes every comparison. "Not asked" where nothing is left, or where the claim looks
+        into trainings.
     """
     figures = recorded_figures(recorded)
     return [judged(claim, _differences(claim, figures)) for claim in claims]
 
 
 def _differences(claim: Claim, figures: Mapping[AnyRecipe, Mapping[int, float]]) -> pd.DataFrame:
-    """One line a comparison that can be made, one column a random seed."""
-    known = [c for c in claim.comparisons if all(r in figures for r in c.plus + c.minus)]
-    missing = len(claim.comparisons) - len(known)
-    if not known or claim.kind == "weights" or (claim.kind == "best" and missing):
+    """One line a comparison that is taken, one column a random seed."""
+    seeds = {
+        each: set.intersection(*(set(figures.get(r, {})) for r in each.plus + each.minus))
+        for each in claim.comparisons
+    }
+    if claim.kind != "best":
+        most = max(map(len, seeds.values()))
+        seeds = {each: found for each, found in seeds.items() if len(found) == most}
+    shared = sorted(set.intersection(*seeds.values()))
+    if claim.kind == "weights" or not shared:
         return pd.DataFrame()
-    shared = sorted(set.intersection(*(set(figures[r]) for c in known for r in c.plus + c.minus)))
     return pd.DataFrame(
         [
             [claim.measure(each, lambda r, seed=seed: figures[r][seed]) for seed in shared]
-            for each in known
+            for each in seeds
         ],
-        index=[each.name for each in known],
+        index=[each.name for each in seeds],
         columns=shared,
         dtype=float,
     )

@@ -43,8 +43,7 @@ def figure_teaching(lines: pd.DataFrame) -> Figure | None:
         for kind, colour in COLOURS.items():
             here = lines[kinds == kind]
             ax.scatter(here[key], here["segmenter"], s=26, color=colour, edgecolor="white", lw=0.5)
-        rank = np.corrcoef(lines[[key, "segmenter"]].rank().T)[0, 1]
-        ax.set_title(f"rank correlation {rank:+.2f}".replace("-", "−"), fontsize=TITLE, loc="left")
+        ax.set_title(_ranks(lines[key], lines["segmenter"]), fontsize=TITLE, loc="left")
         ax.set_xlabel(f"{xlabel} (%)", fontsize=SMALL)
         ax.set_ylabel("segmenter (mIoU)", fontsize=SMALL)
         ax.xaxis.set_major_locator(MaxNLocator(6))
@@ -59,3 +58,11 @@ def figure_teaching(lines: pd.DataFrame) -> Figure | None:
         handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL
     )
     return figure
+
+
+def _ranks(quality: pd.Series, segmenter: pd.Series) -> str:
+    """Spearman's correlation in words; values that are all the same have no order."""
+    if quality.nunique() < 2 or segmenter.nunique() < 2:
+        return "no rank correlation"
+    rank = np.corrcoef(quality.rank(), segmenter.rank())[0, 1]
+    return f"rank correlation {rank:+.2f}".replace("-", "−")
