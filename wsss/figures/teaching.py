@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from scipy import stats
 
 from wsss.figures.style import BLUE, GREY, ORANGE, SMALL, TITLE, TYPE_TITLES, new_panels
 
@@ -43,7 +44,7 @@ def figure_teaching(lines: pd.DataFrame) -> Figure | None:
         for kind, colour in COLOURS.items():
             here = lines[kinds == kind]
             ax.scatter(here[key], here["segmenter"], s=26, color=colour, edgecolor="white", lw=0.5)
-        ax.set_title(_ranks(lines[key], lines["segmenter"]), fontsize=TITLE, loc="left")
+        ax.set_title(_ranks(lines[[key, "segmenter"]].to_numpy()), fontsize=TITLE, loc="left")
         ax.set_xlabel(f"{xlabel} (%)", fontsize=SMALL)
         ax.set_ylabel("segmenter (mIoU)", fontsize=SMALL)
         ax.xaxis.set_major_locator(MaxNLocator(6))
@@ -60,9 +61,9 @@ def figure_teaching(lines: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def _ranks(quality: pd.Series, segmenter: pd.Series) -> str:
-    """Spearman's correlation in words; values that are all the same have no order."""
-    if quality.nunique() < 2 or segmenter.nunique() < 2:
+def _ranks(pairs: np.ndarray) -> str:
+    """Spearman's correlation of two columns, in words; equal values have no order."""
+    if (np.ptp(pairs, axis=0) == 0).any():
         return "no rank correlation"
-    rank = np.corrcoef(quality.rank(), segmenter.rank())[0, 1]
+    rank, _ = stats.spearmanr(pairs)
     return f"rank correlation {rank:+.2f}".replace("-", "−")

@@ -67,24 +67,28 @@ def sum_up(recorded: pd.DataFrame) -> Markdown:
     """
     if recorded.empty or (twelve := _scores(recorded, TWELVE)).empty:
         return Markdown(NOTHING)
-    clean = _scores(recorded, CLEAN)
-    rivals = recorded[(recorded["table"] != CLEAN[0]) & recorded["rng_seed"].isin(twelve.index)]
+    clean, numbers = _scores(recorded, CLEAN), list(twelve.index)
+    cells = {
+        tuple(str(line[name]) for name in CELL): int(line["seeds"])
+        for line in recorded.drop_duplicates(CELL).to_dict("records")
+        if line["table"] != CLEAN[0]
+    }
     lines = [f"Twelve seeds with WST reach **{spread(twelve)}**."]
-    for title, group in (
-        ("single seed", rivals[rivals["seeds"] == 1]),
-        ("fewer seeds", rivals[rivals["seeds"].between(2, 11)]),
-    ):
-        full = group.groupby(CELL).filter(lambda cell: len(cell) == len(twelve))
-        if full.empty:
+    for title, counts in (("single seed", {1}), ("fewer seeds", set(range(2, 12)))):
+        found = {
+            cell: _scores(recorded, cell).reindex(numbers)
+            for cell, count in cells.items()
+            if count in counts
+        }
+        full = {cell: scores for cell, scores in found.items() if scores.notna().all()}
+        if not full:
             continue
-        name = full.groupby(CELL)["miou"].mean().idxmax()
-        table, row, column = map(str, name)  # pyright: ignore[reportGeneralTypeIssues]
-        best = _scores(recorded, (table, row, column))
-        ahead = twelve - best
+        table, row, column = best = max(full, key=lambda cell: float(full[cell].mean()))
+        ahead = twelve - full[best]
         lines.append(
-            f"The best {title} recorded (Table {table[-1]}: {row}, {column}): {spread(best)}; "
-            f"twelve are ahead by **{spread(ahead)}** within a random seed, in {sum(ahead > 0)} of "
-            f"{len(ahead)}."
+            f"The best {title} recorded (Table {table[-1]}: {row}, {column}): "
+            f"{spread(full[best])}; twelve are ahead by **{spread(ahead)}** within a random seed, "
+            f"in {sum(ahead > 0)} of {len(ahead)}."
         )
     if len(share := (twelve / clean).dropna()):
         lines.append(
