@@ -72,10 +72,13 @@ def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
     said = str(recorded_line(recorded, "photos").data)
     assert "photos · random seeds 0, 1 · 7200 s of training segmenters · commit abc" in said
     errors = show_errors(recorded).data  # pyright: ignore
-    assert list(errors["table"]) == ["table1", "table2"]
+    assert list(errors["trained on"]) == [
+        "Table 1: 0 (ground truth), One label",
+        "Table 2: VGG16, Threshold (T)",
+    ]
     assert list(errors["missed"]) == ["22.0", "22.0"]
     lines = by_class(recorded).data  # pyright: ignore
-    assert list(lines["table"]) == ["table1", "table2"]
+    assert list(lines["trained on"]) == list(errors["trained on"])
     assert list(lines["cat"]) == ["40.0", "30.0"]
     assert list(lines["share of clean"]) == ["100.0 %", "80.2 %"]  # mean of 40/50 and 41/51
 
@@ -101,9 +104,9 @@ def test_seeds_stand_beside_their_segmenters_best_first(recorded: pd.DataFrame) 
         for rng_seed in (1, 2)
     ])  # fmt: skip
     lines = seeds_and_segmenters(join_segmenters(seeds, recorded)).data  # pyright: ignore
-    assert lines.drop(columns=["row", "column"]).to_numpy().tolist() == [
-        ["table1", *["21.0"] * 5, "51.0"],
-        ["table2", *["31.0"] * 5, "41.0"],
+    assert lines.to_numpy().tolist() == [
+        ["Table 1: 0 (ground truth), One label", "51.0", *["21.0"] * 5],
+        ["Table 2: VGG16, Threshold (T)", "41.0", *["31.0"] * 5],
     ]
     of_table3 = seeds[seeds["table"] == "table3"]
     trained = recorded.assign(rng_seed=recorded["rng_seed"] + 1)

@@ -21,7 +21,7 @@ def missing_cells(recorded: pd.DataFrame) -> Markdown:
     """Say what of the paper's 42 cells is recorded, and name the cells that are not."""
     seen = recorded.groupby(CELL)["rng_seed"].nunique()
     absent = [
-        f"{table.name.replace('table', 'Table ')}: {cell.row}, {cell.column}"
+        _title((table.name, cell.row, cell.column))
         for table in TABLES.values()
         for cell in table.cells
         if (table.name, cell.row, cell.column) not in seen.index
@@ -83,10 +83,10 @@ def sum_up(recorded: pd.DataFrame) -> Markdown:
         full = {cell: scores for cell, scores in found.items() if scores.notna().all()}
         if not full:
             continue
-        table, row, column = best = max(full, key=lambda cell: float(full[cell].mean()))
+        best = max(full, key=lambda cell: float(full[cell].mean()))
         ahead = twelve - full[best]
         lines.append(
-            f"The best {title} recorded (Table {table[-1]}: {row}, {column}): "
+            f"The best {title} recorded ({_title(best)}): "
             f"{spread(full[best])}; twelve are ahead by **{spread(ahead)}** within a random seed, "
             f"in {sum(ahead > 0)} of {len(ahead)}."
         )
@@ -101,7 +101,7 @@ def sum_up(recorded: pd.DataFrame) -> Markdown:
 def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
     """Show the IoU of every label in percent, each recipe once, means over random seeds.
 
-    The last column is the share of the fully supervised row, over the random seeds of both.
+    The share is that of the fully supervised row, over the random seeds of both.
     """
     if recorded.empty:
         return Markdown(NOTHING)
@@ -112,10 +112,10 @@ def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
     for key, each in first.groupby(CELL, sort=False):
         share = 100 * (_scores(each, key) / clean).dropna()  # pyright: ignore
         lines.append(
-            dict(zip(CELL, map(str, key), strict=True))  # pyright: ignore
+            {"trained on": _title(key)}  # pyright: ignore
             | {"mIoU": spread(pd.Series(each["miou"]))}
-            | {name.removeprefix("iou "): f"{each[name].mean():.1f}" for name in labels}
             | {"share of clean": f"{share.mean():.1f} %" if len(share) else "–"}
+            | {name.removeprefix("iou "): f"{each[name].mean():.1f}" for name in labels}
         )
     return plain(pd.DataFrame(lines), "by_class")
 
@@ -125,10 +125,9 @@ def show_errors(recorded: pd.DataFrame) -> Styler | Markdown:
     if recorded.empty:
         return Markdown(NOTHING)
     kinds = ["missed", "confused", "spilled"]
-    means = (
-        recorded.drop_duplicates(["identity", "testing"]).groupby(CELL, sort=False)[kinds].mean()
-    )
-    return plain(means.map("{:.1f}".format).reset_index(), "errors")  # pyright: ignore
+    first = recorded.drop_duplicates(["identity", "testing"])
+    means = pd.DataFrame(first.groupby(CELL, sort=False)[kinds].mean())
+    return plain(_titled(means), "errors")
 
 
 def read_seed_lines(folder: Path) -> pd.DataFrame:
@@ -185,11 +184,29 @@ def seeds_and_segmenters(lines: pd.DataFrame) -> Styler | Markdown:
     """
     if lines.empty:
         return Markdown(NOTHING)
-    figures = ["mIoU", "precision", "recall", "missed", "unknown", "segmenter"]
+    figures = ["segmenter", "mIoU", "precision", "recall", "missed", "unknown"]
     means = pd.DataFrame(lines.groupby(CELL)[figures].mean())
     means = means.sort_values("segmenter", ascending=False)
-    shown = means.map("{:.1f}".format).reset_index()  # pyright: ignore[reportCallIssue]
-    return plain(shown, "seeds_and_segmenters")
+    return plain(_titled(means), "seeds_and_segmenters")
+
+
+def _title(cell: tuple[str, ...]) -> str:
+    """Name a cell as people do.
+
+    Examples
+    --------
+    >>> _title(("table2", "VGG16", "CRF (C)"))
+    'Table 2: VGG16, CRF (C)'
+    """
+    table, row, column = cell
+    return f"{table.replace('table', 'Table ')}: {row}, {column}"
+
+
+def _titled(means: pd.DataFrame) -> pd.DataFrame:
+    """Write means by cell with one decimal, the name of the cell in front."""
+    lines = pd.DataFrame(means.map("{:.1f}".format))
+    lines.insert(0, "trained on", [_title(cell) for cell in means.index])
+    return lines
 
 
 def _scores(recorded: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
