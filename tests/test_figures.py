@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from wsss import figures
 from wsss.crf import DenseCRF
 from wsss.engine import run
-from wsss.figures.style import PALETTE, label_entries, seed_titles
+from wsss.figures.style import PALETTE, heights, label_entries, new_panels, seed_titles, show
 from wsss.pipeline import PilotRecipe, Pipeline, Profile, Recipe
 from wsss.profiles import get_profile
 from wsss.stages import Scenes, Store, WeightTrace
@@ -150,6 +150,15 @@ def test_figure5_shows_the_segmenters_there_are(
     assert len(figure.axes) == 2 * 6
     figure = drawn(figures.figure5(plain, store, recipes))
     assert titles(figure) == ["image", "truth", "VGG16\none"]
+
+
+def test_rows_are_as_high_as_their_pictures() -> None:
+    figure, axes = new_panels(2, 1, aspect=heights([np.zeros((10, 40)), np.zeros((40, 40))]))
+    for ax, picture in zip(axes.flat, (np.zeros((10, 40)), np.zeros((40, 40))), strict=True):
+        show(ax, picture)
+    low, high = (ax.get_position() for ax in drawn(figure).axes)
+    assert high.height == pytest.approx(4 * low.height, rel=0.01)
+    assert high.width == pytest.approx(low.width, rel=0.01)
 
 
 def test_slider(pipeline: Pipeline, plain: Pipeline, store: Store) -> None:

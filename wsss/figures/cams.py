@@ -16,6 +16,7 @@ from wsss.figures.style import (
     TYPE_TITLES,
     UNKNOWN,
     colour_labels,
+    heights,
     label_entries,
     legend,
     new_panels,
@@ -205,8 +206,8 @@ def _seeds_side_by_side(
         if len(maps) > 1:
             row["compared"] = colours[disagreement(maps, truth)]
         rows.append(row)
-    height, width = rows[0]["image"].shape[:2]
-    figure, axes = new_panels(len(rows), len(rows[0]), aspect=height / width, room=0.45)
+    ratios = heights(row["image"] for row in rows)
+    figure, axes = new_panels(len(rows), len(rows[0]), aspect=ratios, room=0.45)
     for n, (line, row) in enumerate(zip(axes, rows, strict=True)):
         for ax, (title, picture) in zip(line, row.items(), strict=True):
             show(ax, picture, "" if n else title)

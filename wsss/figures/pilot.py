@@ -20,6 +20,7 @@ from wsss.figures.style import (
     SMALL,
     WIDTH,
     colour_labels,
+    heights,
     label_entries,
     legend,
     new_panels,
@@ -63,8 +64,8 @@ def figure2(
     images = pipeline.images(pipeline.profile.pilot_split)
     data, truth = images.load(store), TrueLabels(images=images).label_maps(store)
     chosen = [index for index in indices if index < len(truth)]
-    height, width = truth.shape(chosen[0])
-    figure, axes = new_panels(len(chosen), 5, aspect=height / width, room=0.45)
+    ratios = heights(truth[index] for index in chosen)
+    figure, axes = new_panels(len(chosen), 5, aspect=ratios, room=0.45)
     titles = ("image", "truth", "noisy label 1", "noisy label 2", "the two compared")
     for n, (row, index) in enumerate(zip(axes, chosen, strict=True)):
         maps = [np.asarray(each[index]) for each in (truth, first, second)]

@@ -12,6 +12,7 @@ from wsss.figures.slider import Slider
 from wsss.figures.style import (
     NETWORK_TITLES,
     colour_labels,
+    heights,
     label_entries,
     legend,
     new_panels,
@@ -62,8 +63,7 @@ def figure5(
                 predicted = predict(pipeline.segmenter(recipe, rng_seed).load(store), images)
                 maps += predicted
                 columns[f"{NETWORK_TITLES[network]}\n{title}"] = list(map(colour_labels, predicted))
-    height, width = images[0].shape[:2]
-    figure, axes = new_panels(len(images), len(columns), aspect=height / width, room=0.6)
+    figure, axes = new_panels(len(images), len(columns), aspect=heights(images), room=0.6)
     for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
         for n, (ax, picture) in enumerate(zip(column, pictures, strict=True)):
             show(ax, picture, "" if n else title)

@@ -80,7 +80,12 @@ def overlay_cam(image: np.ndarray, cam: np.ndarray) -> np.ndarray:
 
 
 def new_panels(
-    rows: int, columns: int, *, aspect: float = 1.0, room: float = 0.0, width: float = WIDTH
+    rows: int,
+    columns: int,
+    *,
+    aspect: float | Sequence[float] = 1.0,
+    room: float = 0.0,
+    width: float = WIDTH,
 ) -> tuple[Figure, np.ndarray]:
     """Lay out a grid of pictures without frames, on white so that it also reads on a dark page.
 
@@ -88,8 +93,8 @@ def new_panels(
     ----------
     rows, columns : int
         Of pictures.
-    aspect : float
-        Height of a picture over its width.
+    aspect : float or sequence of float
+        Height of a picture over its width; of all pictures, or row by row.
     room : float
         Inches for legends at the bottom.
     width : float
@@ -100,10 +105,11 @@ def new_panels(
     Figure, (rows, columns) ndarray of Axes
         The figure is closed: it is shown where it is returned, and only there.
     """
-    height = rows * (width / columns) * aspect + 0.35 + room
+    ratios = list(aspect) if isinstance(aspect, Sequence) else [aspect] * rows
+    height = sum(ratios) * (width / columns) + 0.35 + room
     figure, axes = plt.subplots(
         rows, columns, figsize=(width, height), squeeze=False, dpi=160, facecolor="white",
-        layout="compressed",
+        layout="compressed", height_ratios=ratios,
     )  # fmt: skip
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)  # pyright: ignore
     plt.close(figure)
@@ -111,6 +117,17 @@ def new_panels(
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     return figure, axes
+
+
+def heights(pictures: Iterable[np.ndarray]) -> list[float]:
+    """Height over width of each picture, for `new_panels`.
+
+    Examples
+    --------
+    >>> heights([np.zeros((2, 4, 3)), np.zeros((3, 2))])
+    [0.5, 1.5]
+    """
+    return [picture.shape[0] / picture.shape[1] for picture in pictures]
 
 
 def show(ax: Axes, picture: np.ndarray, title: str = "") -> None:
