@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from wsss import figures
 from wsss.crf import DenseCRF
 from wsss.engine import run
-from wsss.figures.style import PALETTE, heights, label_entries, new_panels, seed_titles, show
+from wsss.figures.style import PALETTE, aspects, label_entries, new_panels, seed_titles, show
 from wsss.pipeline import PilotRecipe, Pipeline, Profile, Recipe
 from wsss.profiles import get_profile
 from wsss.stages import Scenes, Store, WeightTrace
@@ -153,7 +153,7 @@ def test_figure5_shows_the_segmenters_there_are(
 
 
 def test_rows_are_as_high_as_their_pictures() -> None:
-    figure, axes = new_panels(2, 1, aspect=heights([np.zeros((10, 40)), np.zeros((40, 40))]))
+    figure, axes = new_panels(2, 1, aspect=aspects([np.zeros((10, 40)), np.zeros((40, 40))]))
     for ax, picture in zip(axes.flat, (np.zeros((10, 40)), np.zeros((40, 40))), strict=True):
         show(ax, picture)
     low, high = (ax.get_position() for ax in drawn(figure).axes)

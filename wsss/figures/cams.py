@@ -15,8 +15,8 @@ from wsss.figures.style import (
     SKY,
     TYPE_TITLES,
     UNKNOWN,
+    aspects,
     colour_labels,
-    heights,
     label_entries,
     legend,
     new_panels,
@@ -206,7 +206,7 @@ def _seeds_side_by_side(
         if len(maps) > 1:
             row["compared"] = colours[disagreement(maps, truth)]
         rows.append(row)
-    ratios = heights(row["image"] for row in rows)
+    ratios = aspects(row["image"] for row in rows)
     figure, axes = new_panels(len(rows), len(rows[0]), aspect=ratios, room=0.45)
     for n, (line, row) in enumerate(zip(axes, rows, strict=True)):
         for ax, (title, picture) in zip(line, row.items(), strict=True):

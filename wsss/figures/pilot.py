@@ -19,8 +19,8 @@ from wsss.figures.style import (
     SKY,
     SMALL,
     WIDTH,
+    aspects,
     colour_labels,
-    heights,
     label_entries,
     legend,
     new_panels,
@@ -64,7 +64,7 @@ def figure2(
     images = pipeline.images(pipeline.profile.pilot_split)
     data, truth = images.load(store), TrueLabels(images=images).label_maps(store)
     chosen = [index for index in indices if index < len(truth)]
-    ratios = heights(truth[index] for index in chosen)
+    ratios = aspects(truth[index] for index in chosen)
     figure, axes = new_panels(len(chosen), 5, aspect=ratios, room=0.45)
     titles = ("image", "truth", "noisy label 1", "noisy label 2", "the two compared")
     for n, (row, index) in enumerate(zip(axes, chosen, strict=True)):

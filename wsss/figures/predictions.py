@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from wsss.figures.slider import Slider
 from wsss.figures.style import (
     NETWORK_TITLES,
+    aspects,
     colour_labels,
-    heights,
     label_entries,
     legend,
     new_panels,
@@ -63,7 +63,7 @@ def figure5(
                 predicted = predict(pipeline.segmenter(recipe, rng_seed).load(store), images)
                 maps += predicted
                 columns[f"{NETWORK_TITLES[network]}\n{title}"] = list(map(colour_labels, predicted))
-    figure, axes = new_panels(len(images), len(columns), aspect=heights(images), room=0.6)
+    figure, axes = new_panels(len(images), len(columns), aspect=aspects(images), room=0.6)
     for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
         for n, (ax, picture) in enumerate(zip(column, pictures, strict=True)):
             show(ax, picture, "" if n else title)

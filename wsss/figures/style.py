@@ -119,12 +119,12 @@ def new_panels(
     return figure, axes
 
 
-def heights(pictures: Iterable[np.ndarray]) -> list[float]:
+def aspects(pictures: Iterable[np.ndarray]) -> list[float]:
     """Height over width of each picture, for `new_panels`.
 
     Examples
     --------
-    >>> heights([np.zeros((2, 4, 3)), np.zeros((3, 2))])
+    >>> aspects([np.zeros((2, 4, 3)), np.zeros((3, 2))])
     [0.5, 1.5]
     """
     return [picture.shape[0] / picture.shape[1] for picture in pictures]
