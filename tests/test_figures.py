@@ -19,7 +19,7 @@ from wsss.figures.style import PALETTE, aspects, label_entries, new_panels, seed
 from wsss.pipeline import PilotRecipe, Pipeline, Profile, Recipe
 from wsss.profiles import get_profile
 from wsss.stages import Scenes, Store, WeightTrace
-from wsss.tables import EVERYTHING, TABLE1
+from wsss.tables import EVERYTHING, TABLE1, trace_lines
 from wsss.training import Schedule
 
 mpl.use("Agg")
@@ -132,7 +132,8 @@ def test_figure4(pipeline: Pipeline, store: Store) -> None:
 
 
 def test_weights_over_epochs(pipeline: Pipeline, store: Store) -> None:
-    figure = drawn(figures.figure_weights(pipeline, store, EVERYTHING, [0]))
+    trace = WeightTrace(segmenter=pipeline.segmenter(EVERYTHING, 0))
+    figure = drawn(figures.figure_weights(trace_lines([trace], store)))
     left, right = figure.axes
     assert len(left.lines) == 5  # plain training; each random seed and the mean, right and wrong
     assert left.lines[0].get_ydata()[0] == pytest.approx(1 / 12)  # pyright: ignore

@@ -10,15 +10,17 @@ import pytest
 from wsss.errors import InputError
 from wsss.pipeline import Pipeline
 from wsss.profiles import get_profile
-from wsss.stages import Store
+from wsss.stages import Store, WeightTrace
 from wsss.tables import (
+    EVERYTHING,
     RESULTS,
     TABLE1,
     TABLE2,
-    TABLES,
+    TABLES_AND_CLAIM13,
     asked,
     keep,
     read_recorded,
+    read_recorded_traces,
     reproduce,
     scores,
     to_compute,
@@ -49,8 +51,9 @@ def test_a_folder_of_several_tables_is_one_frame_and_none_is_empty(tmp_path: Pat
     assert read_recorded(tmp_path / "absent").empty
     for table in ("table1", "table5"):
         keep(pd.DataFrame([line(table, "0.1", 0, 50.0)]), tmp_path / f"{table}.csv")
+    keep(pd.DataFrame([line("claim13", "ResNet101", 0, 50.0)]), tmp_path / "claim13.csv")
     (tmp_path / "study.csv").write_text("anything\n1\n")
-    assert read_recorded(tmp_path)["table"].tolist() == ["table1", "table5"]
+    assert read_recorded(tmp_path)["table"].tolist() == ["table1", "table5", "claim13"]
 
 
 @pytest.mark.parametrize(
@@ -115,9 +118,19 @@ def test_what_results_hold_of_photos_is_of_the_profile_as_it_is(voc_animals: Pat
     pipeline = Pipeline(get_profile("photo"), voc_animals)
     known = {
         (table.name, each.cell.row, each.cell.column, each.rng_seed): each.stage.identity
-        for table in TABLES.values()
+        for table in TABLES_AND_CLAIM13.values()
         for each in asked(table, pipeline, sorted(set(recorded["rng_seed"])))
     }
     for line in recorded.to_dict("records"):
         cell = tuple(line[key] for key in ("table", "row", "column", "rng_seed"))
         assert line["identity"] == known[cell], cell
+
+
+def test_recorded_traces_are_of_the_profile_as_it_is(voc_animals: Path) -> None:
+    recorded = read_recorded_traces(RESULTS / "photo")
+    assert len(recorded)
+    pipeline = Pipeline(get_profile("photo"), voc_animals)
+    for rng_seed, lines in recorded.groupby("rng_seed"):
+        segmenter = pipeline.segmenter(EVERYTHING, int(rng_seed))  # pyright: ignore
+        assert set(lines["identity"]) == {WeightTrace(segmenter=segmenter).identity}
+        assert list(lines["epoch"]) == list(range(1, len(lines) + 1))

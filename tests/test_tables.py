@@ -47,8 +47,16 @@ def test_cells_of_a_table_are_distinct() -> None:
 
 
 def test_an_unknown_table_is_one_line() -> None:
-    with pytest.raises(InputError, match=r"^unknown table 'table8'; there are table1, .*table7$"):
+    with pytest.raises(InputError, match=r"^unknown table 'table8'; there are table1, .*claim13$"):
         get_table("table8")
+
+
+def test_claim_13_needs_a_cell_that_the_paper_has_not() -> None:
+    (cell,) = get_table("claim13").cells
+    assert cell.recipe not in {each.recipe for table in TABLES.values() for each in table.cells}
+    own = frame({(cell.row, cell.column): [50, 52]}).assign(paper=cell.paper)
+    (line,) = summary(own, get_table("claim13"), "demo").to_dict("records")
+    assert (line["paper"], line["demo"], line["demo - paper"]) == ("–", "51.0 ± 1.4", "–")
 
 
 def frame(

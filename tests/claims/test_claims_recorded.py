@@ -7,7 +7,7 @@ import pytest
 from wsss.claims import CLAIMS, claim_lines, judge_recorded
 from wsss.claims.fourteen import PAPER
 from wsss.claims.recorded import recorded_figures
-from wsss.tables import TABLES
+from wsss.tables import CLAIM13, TABLES
 
 
 @pytest.fixture
@@ -32,12 +32,37 @@ def test_figures_are_found_by_recipe(recorded) -> None:
     assert all(abs(f[0] - (PAPER[recipe] - 20)) < 1 for recipe, f in figures.items())
 
 
+def test_claim_13_is_judged_where_its_own_cell_is_recorded(recorded) -> None:
+    seventh = recorded[recorded["table"] == "table7"]
+    (cell,) = CLAIM13.cells
+    single = seventh.assign(
+        table="claim13", row=cell.row, column=cell.column, miou=seventh["miou"] - [1.0, 1.2, 0.9]
+    )
+    result = judge_recorded(CLAIMS, pd.concat([recorded, single]))[12]
+    assert result.differences.loc["ResNet101: 12 seeds - one CRF seed"].tolist() == pytest.approx(
+        [1.0, 1.2, 0.9]
+    )
+    assert result.verdict == "supported"
+
+
+def test_claim_14_is_judged_by_the_last_epoch_of_recorded_traces(recorded) -> None:
+    traces = pd.DataFrame([
+        {"rng_seed": n, "epoch": epoch, "right": 0.08 + 0.001 * n, "wrong": 0.04 * epoch}
+        for n in range(3)
+        for epoch in (2, 1)
+    ])  # fmt: skip
+    result = judge_recorded(CLAIMS, recorded, traces)[13]
+    assert result.differences.columns.tolist() == [0, 1, 2]
+    assert result.differences.iloc[0].tolist() == pytest.approx([0.0, 0.1, 0.2])
+    assert judge_recorded(CLAIMS, recorded, traces.iloc[:0])[13].verdict == "not asked"
+
+
 def test_claims_over_recorded_cells_are_judged_over_the_shared_random_seeds(recorded) -> None:
     fewer = recorded[(recorded["table"] != "table1") | (recorded["rng_seed"] != 1)]
     for whole, part in zip(
         judge_recorded(CLAIMS, recorded), judge_recorded(CLAIMS, fewer), strict=True
     ):
-        if whole.claim.number in (13, 14):  # a cell of no table; looks into trainings
+        if whole.claim.number in (13, 14):  # neither is recorded here
             assert whole.verdict == part.verdict == "not asked"
             continue
         seeds = [0, 2] if whole.claim.section.endswith("Table 1") else [0, 1, 2]

@@ -28,9 +28,9 @@ from wsss.pipeline import Pipeline, Recipe
 from wsss.plan import counts
 from wsss.profiles import get_profile
 from wsss.stages import Store, WeightTrace
-from wsss.tables import TABLES, C
+from wsss.tables import CLAIM13, TABLES
 
-EXTRA = Recipe(C, segmenter="resnet101")  # trained for claim 13 alone
+EXTRA = CLAIM13.cells[0].recipe  # trained for claim 13 alone
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The claims judged by recorded scores alone, without images and without computing anything."""
+"""The claims judged by what is recorded alone, without images and without computing anything."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import pandas as pd
 
 from wsss.claims.evidence import ClaimResult, judged
 from wsss.claims.fourteen import AnyRecipe, Claim
-from wsss.tables import TABLES
+from wsss.tables import TABLES_AND_CLAIM13
 
 
-def judge_recorded(claims: Sequence[Claim], recorded: pd.DataFrame) -> list[ClaimResult]:
+def judge_recorded(
+    claims: Sequence[Claim], recorded: pd.DataFrame, traces: pd.DataFrame | None = None
+) -> list[ClaimResult]:
     """Judge every claim by the comparisons that are recorded with the most random seeds.
 
     Parameters
@@ -20,17 +22,33 @@ def judge_recorded(claims: Sequence[Claim], recorded: pd.DataFrame) -> list[Clai
         For example `CLAIMS`.
     recorded : pandas.DataFrame
         As `wsss.tables.read_recorded` returns; of one profile and one way of testing.
+    traces : pandas.DataFrame, optional
+        As `wsss.tables.read_recorded_traces` returns, for the claim that looks into trainings.
 
     Returns
     -------
     list of ClaimResult
         One a claim, over the random seeds that its comparisons share; those with fewer random seeds
         or a missing cell are left out, for they would cost the others theirs. "Best of all" (claim
-        12) takes every comparison. "Not asked" where nothing is left, or where the claim looks
-        into trainings.
+        12) takes every comparison. "Not asked" where nothing is left.
     """
     figures = recorded_figures(recorded)
-    return [judged(claim, _differences(claim, figures)) for claim in claims]
+    return [
+        judged(
+            claim,
+            _weighed(claim, traces) if claim.kind == "weights" else _differences(claim, figures),
+        )
+        for claim in claims
+    ]
+
+
+def _weighed(claim: Claim, traces: pd.DataFrame | None) -> pd.DataFrame:
+    """Right minus wrong after the last epoch, in percent of a weight; a column a random seed."""
+    if traces is None or traces.empty:
+        return pd.DataFrame()
+    last = traces.sort_values("epoch").groupby("rng_seed").last()
+    (comparison,) = claim.comparisons
+    return pd.DataFrame([100 * (last["right"] - last["wrong"])], index=[comparison.name])
 
 
 def _differences(claim: Claim, figures: Mapping[AnyRecipe, Mapping[int, float]]) -> pd.DataFrame:
@@ -43,7 +61,7 @@ def _differences(claim: Claim, figures: Mapping[AnyRecipe, Mapping[int, float]])
         most = max(map(len, seeds.values()))
         seeds = {each: found for each, found in seeds.items() if len(found) == most}
     shared = sorted(set.intersection(*seeds.values()))
-    if claim.kind == "weights" or not shared:
+    if not shared:
         return pd.DataFrame()
     return pd.DataFrame(
         [
@@ -60,7 +78,7 @@ def recorded_figures(recorded: pd.DataFrame) -> dict[AnyRecipe, dict[int, float]
     """MIoU in percent by recipe and random seed; a recipe stands in several tables."""
     cells = {
         (table.name, cell.row, cell.column): cell.recipe
-        for table in TABLES.values()
+        for table in TABLES_AND_CLAIM13.values()
         for cell in table.cells
     }
     figures: dict[AnyRecipe, dict[int, float]] = {}

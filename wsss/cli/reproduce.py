@@ -55,7 +55,7 @@ TESTED = {
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help="table1 ... table7, or all.")],
+    table: Annotated[str, typer.Argument(help="table1 ... table7 or claim13; all: the seven.")],
     profile: ProfileOption = "demo",
     data: DataOption = None,
     seeds: SeedsOption = None,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
@@ -127,33 +128,27 @@ def figure4(
     return figure
 
 
-def figure_weights(
-    pipeline: Pipeline, store: Store, recipe: Recipe, rng_seeds: Sequence[int]
-) -> Figure:
+def figure_weights(lines: pd.DataFrame) -> Figure:
     """Mean weight of right and of wrong labels after every epoch, and the predictions' accuracy.
 
     Parameters
     ----------
-    pipeline, store : Pipeline, Store
-        Profile and results; a `WeightTrace` must have been computed for every random seed.
-    recipe : Recipe
-        What the segmenters are trained on.
-    rng_seeds : sequence of int
-        Random seeds of the trainings.
+    lines : pandas.DataFrame
+        As `wsss.tables.trace_lines` or `wsss.tables.read_recorded_traces` returns: trainings of one
+        schedule on equally many seeds.
 
     Returns
     -------
     matplotlib.figure.Figure
         A thin line for every random seed, a thick one through their means.
     """
-    segmenters = [pipeline.segmenter(recipe, int(rng_seed)) for rng_seed in rng_seeds]
-    traces = [read_trace(store, WeightTrace(segmenter=s))["epochs"] for s in segmenters]
-    epochs = [seen["epoch"] for seen in traces[0]]
+    seen = lines.pivot(index="epoch", columns="rng_seed", values=["right", "wrong", "accuracy"])
+    epochs = list(seen.index)
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(WIDTH, 3.0), dpi=160, facecolor="white", layout="constrained"
     )
     plt.close(figure)
-    plain = 1 / len(segmenters[0].labels)
+    plain = 1 / int(lines["seeds"].iloc[0])
     left.axhline(plain, color=GREY, lw=1, ls=(0, (2, 2)))
     left.annotate(
         "plain training", (epochs[-1], plain), (0, 3), textcoords="offset points", ha="right",
@@ -164,10 +159,9 @@ def figure_weights(
         (left, "wrong", RED, "s", "wrong labels"),
         (right, "accuracy", BLUE, "o", ""),
     ):
-        values = np.array([[seen[name] for seen in trace] for trace in traces])
-        values = 100 * values if name == "accuracy" else values
-        ax.plot(epochs, values.T, color=colour, lw=0.8, alpha=0.45)
-        means = values.mean(0)
+        values = seen[name].to_numpy(float) * (100 if name == "accuracy" else 1)
+        ax.plot(epochs, values, color=colour, lw=0.8, alpha=0.45)
+        means = values.mean(1)
         ax.plot(epochs, means, color=colour, lw=2, marker=marker, ms=4)
         ax.annotate(
             text, (epochs[-1], means[-1]), (0, 8 if name == "right" else -14), color=colour,

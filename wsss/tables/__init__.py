@@ -2,6 +2,7 @@
 
 from wsss.tables.paper import (
     BOTH,
+    CLAIM13,
     EVERYTHING,
     RESNET38,
     TABLE1,
@@ -12,6 +13,7 @@ from wsss.tables.paper import (
     TABLE6,
     TABLE7,
     TABLES,
+    TABLES_AND_CLAIM13,
     TWO,
     TYPES,
     VGG16,
@@ -25,9 +27,11 @@ from wsss.tables.paper import (
 from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded
 from wsss.tables.results import asked, records, reproduce, scores, to_compute
 from wsss.tables.text import Format, render, spread, summary
+from wsss.tables.traces import read_recorded_traces, trace_lines
 
 __all__ = [
     "BOTH",
+    "CLAIM13",
     "EVERYTHING",
     "RESNET38",
     "RESULTS",
@@ -39,6 +43,7 @@ __all__ = [
     "TABLE6",
     "TABLE7",
     "TABLES",
+    "TABLES_AND_CLAIM13",
     "TWO",
     "TYPES",
     "VGG16",
@@ -53,6 +58,7 @@ __all__ = [
     "get_table",
     "keep",
     "read_recorded",
+    "read_recorded_traces",
     "records",
     "render",
     "reproduce",
@@ -60,4 +66,5 @@ __all__ = [
     "spread",
     "summary",
     "to_compute",
+    "trace_lines",
 ]

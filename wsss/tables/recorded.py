@@ -9,6 +9,7 @@ import pandas as pd
 
 from wsss.errors import InputError
 from wsss.replacing import replacing
+from wsss.tables.paper import TABLES_AND_CLAIM13
 
 Compute = Literal["missing", "none", "all"]
 """What is neither in the run folder nor recorded; nothing; or all that the run folder lacks."""
@@ -26,8 +27,8 @@ def read_recorded(folder: Path) -> pd.DataFrame:
     Parameters
     ----------
     folder : Path
-        With a ``table1.csv`` ... ``table7.csv``, as far as they are there; a folder that is absent
-        holds nothing.
+        With ``table1.csv`` ... ``table7.csv`` and ``claim13.csv``, as far as they are there; a
+        folder that is absent holds nothing.
 
     Returns
     -------
@@ -40,7 +41,9 @@ def read_recorded(folder: Path) -> pd.DataFrame:
         If a file is damaged.
     """
     frames = []
-    for path in sorted(folder.glob("table[1-7].csv")):
+    for path in (folder / f"{name}.csv" for name in TABLES_AND_CLAIM13):
+        if not path.is_file():
+            continue
         try:
             frame = pd.read_csv(path, dtype={"row": str, "column": str})
         except (OSError, ValueError) as error:

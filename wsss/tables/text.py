@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Literal
 
 import pandas as pd
@@ -46,9 +47,9 @@ def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
             table.column_title: first["column"],
             **({"Testing": first["testing"]} if several else {}),
             "Seeds": str(first["seeds"]),
-            "paper": f"{first['paper']:.1f}",
+            "paper": _or_dash(first["paper"], ".1f"),
             profile: spread(miou),
-            f"{profile} - paper": f"{miou.mean() - first['paper']:+.1f}",
+            f"{profile} - paper": _or_dash(miou.mean() - first["paper"], "+.1f"),
         })  # fmt: skip
     return pd.DataFrame(lines)
 
@@ -62,6 +63,11 @@ def spread(values: pd.Series) -> str:
     ('60.5 ± 0.7', '60.0')
     """
     return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
+
+
+def _or_dash(value: float, form: str) -> str:
+    """Write what is known; the paper has no figure for claim 13's cell."""
+    return "–" if isnan(value) else format(value, form)
 
 
 Format = Literal["text", "csv", "markdown", "latex"]
