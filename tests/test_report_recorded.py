@@ -83,6 +83,15 @@ def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
     assert list(lines["share of clean"]) == ["100.0 %", "80.2 %"]  # mean of 40/50 and 41/51
 
 
+def test_another_segmenter_has_no_share_and_is_none_of_the_cells(recorded: pd.DataFrame) -> None:
+    single = recorded.query("table == 'table2'").assign(table="claim13", identity=["c", "d"])
+    lines = by_class(pd.concat([recorded, single])).data  # pyright: ignore
+    assert list(lines["trained on"])[-1] == "Claim 13: VGG16, Threshold (T)"
+    assert list(lines["share of clean"]) == ["100.0 %", "80.2 %", "–"]
+    assert str(missing_cells(pd.concat([recorded, single])).data).startswith("3 of 42 cells")
+    assert str(missing_cells(single).data).startswith("0 of 42 cells")
+
+
 def test_pages_say_so_if_nothing_is_recorded(recorded: pd.DataFrame) -> None:
     assert "No score on photos" in str(recorded_line(recorded.iloc[:0], "photos").data)
     for show in (missing_cells, origins, by_class, show_errors):

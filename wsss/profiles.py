@@ -169,7 +169,7 @@ def paper() -> Profile:
         # Authors (CIAN): 5e-4. Others of theirs 2.5e-4 and 1e-3, so low confidence.
         other_schedules={"resnet101": replace(schedule, lr=5e-4)},
         scales=(1.0, 0.75, 0.5),  # Sec. 5.3
-        saliency="auto",  # Sec. 5.1: DSS's maps; U2-Net-p where they are not
+        saliency="auto",  # Sec. 4.2: DSS's maps; U2-Net-p where they are not
         foreground_above=0.1,  # Sec. 4.2
         background_below=0.06,  # Sec. 4.2
         crf=DenseCRF(  # authors (ICD, CIAN) and field; Sec. 4.2 names no parameter

@@ -1,6 +1,6 @@
 """Saliency maps: computed without training, by U2-Net-p, read from files, or from CAMs (Sec. 4.2).
 
-The paper takes its maps from another network, DSS (Sec. 5.1), and the community shares them as
+The paper takes its maps from another network, DSS (Sec. 4.2), and the community shares them as
 8-bit files. The other ways are for where those files are not (not in the paper).
 """
 

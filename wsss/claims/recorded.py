@@ -46,7 +46,7 @@ def _weighed(claim: Claim, traces: pd.DataFrame | None) -> pd.DataFrame:
     """Right minus wrong after the last epoch, in percent of a weight; a column a random seed."""
     if traces is None or traces.empty:
         return pd.DataFrame()
-    last = traces.sort_values("epoch").groupby("rng_seed").last()
+    last = traces[traces["epoch"] == traces["epoch"].max()].set_index("rng_seed")
     (comparison,) = claim.comparisons
     return pd.DataFrame([100 * (last["right"] - last["wrong"])], index=[comparison.name])
 
