@@ -15,6 +15,7 @@ from wsss.report import (
     recorded_line,
     seeds_and_segmenters,
     show_errors,
+    show_longer,
     show_sizes,
     show_table,
     sum_up,
@@ -130,6 +131,21 @@ def test_sizes_are_shown_as_the_study_wrote_them(tmp_path: Path) -> None:
     (line,) = show_sizes(tmp_path).data.to_dict("records")  # pyright: ignore
     assert line == {"images": "1261", "crop": "161", "epochs": "5", "steps": "785",
                     "mIoU": "48.63", "seconds": "202"}  # fmt: skip
+
+
+def test_longer_trainings_stand_beside_those_of_the_tables(
+    recorded: pd.DataFrame, tmp_path: Path
+) -> None:
+    assert "No score" in str(show_longer(tmp_path, recorded).data)
+    longer = recorded.query("rng_seed == 1 and table != 'table3'").copy()
+    longer["miou"] += [9.0, 4.0]
+    longer.assign(times=3).to_csv(tmp_path / "longer.csv", index=False)
+    lines = show_longer(tmp_path, recorded).data  # pyright: ignore
+    assert lines.to_numpy().tolist() == [
+        ["Table 1: 0 (ground truth), One label", "51.0", "60.0", "+9.0", "100.0 %", "100.0 %"],
+        ["Table 2: VGG16, Threshold (T)", "41.0", "45.0", "+4.0", "80.4 %", "75.0 %"],
+    ]
+    assert lines.columns[2] == "3 x as long"
 
 
 def test_twelve_seeds_are_held_against_the_best_others_and_the_masks() -> None:

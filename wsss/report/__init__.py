@@ -9,6 +9,7 @@ from wsss.report.recorded import (
     read_seed_lines,
     seeds_and_segmenters,
     show_errors,
+    show_longer,
     show_sizes,
     sum_up,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "seeds_and_segmenters",
     "shares_of",
     "show_errors",
+    "show_longer",
     "show_sizes",
     "show_table",
     "sum_up",

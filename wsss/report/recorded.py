@@ -151,6 +151,42 @@ def show_sizes(folder: Path) -> Styler | Markdown:
     return plain(pd.DataFrame(lines[columns].astype(str)), "sizes")
 
 
+def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
+    """Show ``longer.csv`` of a results folder, as ``scripts/study_longer.py`` writes it.
+
+    Parameters
+    ----------
+    folder : Path
+        The results folder.
+    recorded : pandas.DataFrame
+        As `wsss.tables.read_recorded` returns: the same cells trained as the tables have them.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler or IPython.display.Markdown
+        One line a training: mIoU as in the tables with the same random seed, after the longer
+        training, the difference, and the share of true masks before and after.
+    """
+    path = folder / "longer.csv"
+    if not path.is_file() or recorded.empty:
+        return Markdown(NOTHING)
+    keys = [*CELL, "rng_seed"]
+    both = pd.read_csv(path).merge(recorded[[*keys, "miou"]], on=keys, suffixes=("", " short"))
+    clean = both[(both[CELL] == list(CLEAN)).all(axis=1)].iloc[0]
+    lines = [
+        {
+            "trained on": _title(tuple(line[name] for name in CELL)),
+            "as in the tables": f"{line['miou short']:.1f}",
+            f"{line['times']} x as long": f"{line['miou']:.1f}",
+            "difference": f"{line['miou'] - line['miou short']:+.1f}",
+            "share of clean": f"{100 * line['miou short'] / clean['miou short']:.1f} %",
+            "share after": f"{100 * line['miou'] / clean['miou']:.1f} %",
+        }
+        for line in both.to_dict("records")
+    ]
+    return plain(pd.DataFrame(lines), "longer")
+
+
 def join_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
     """Put the quality of single seeds beside the mIoU of the segmenters trained on them.
 
