@@ -83,13 +83,17 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
     elsewhere = [*line[:4], "--runs", tmp_path / "none", "--results", tmp_path / "results"]
     read = wsss(*elsewhere, "--compute", "none", "--seeds", "0", "1")
     assert read.stdout == first.stdout + (
-        f"12 of 12 figures are from {tmp_path / 'results'}; --compute all: none\n"
+        f"12 of 12 figures are from {tmp_path / 'results'}; --compute all makes them anew\n"
     )
     assert read.stdout == wsss(*elsewhere, "--seeds", "0", "1").stdout  # nothing was missing
     more = wsss(*elsewhere, "--compute", "none", "--seeds", "0", "2", "--record", tmp_path / "new")
-    assert more.stderr == "table2: 6 of 12 figures are neither there nor recorded\n"
+    assert more.stderr == (
+        "table2: 6 of 12 figures are neither computed nor recorded for these images and settings; "
+        "--compute missing makes them: VGG16, Threshold (T); VGG16, CRF (C); VGG16, Both (T + C); "
+        "RES38, Threshold (T); RES38, CRF (C); RES38, Both (T + C)\n"
+    )
     nothing = wsss(*elsewhere, "--compute", "none", "--seeds", "2")
-    assert nothing.stderr == "table2: 6 of 6 figures are neither there nor recorded\n"
+    assert nothing.stderr.startswith("table2: 6 of 6 figures are neither computed nor recorded")
     assert nothing.stdout == ""
     assert not list((tmp_path / "new").iterdir())  # no score of this run folder
     one = wsss(*elsewhere, "--compute", "none", "--seeds", "1", "--row", "RES38").stdout
@@ -97,6 +101,10 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
     assert "3 of 3 figures" in one
     assert not (tmp_path / "none").exists()
     assert "no row 'x'; it has VGG16, RES38" in refused(*elsewhere, "--row", "x")
+    assert "/nowhere: no such folder; leave it out" in refused(*line, "--results", "/nowhere")
+    both = wsss("reproduce", "all", *elsewhere[2:], "--compute", "none", "--seeds", "0",
+                "--format", "markdown").stdout  # fmt: skip
+    assert "**table2: Seeds of two types**\n\n| CAM network" in both
     csv = wsss(*line, "1", "--format", "csv").stdout.splitlines()
     assert csv[0] == "CAM network,Seed type,Seeds,paper,smoke,smoke - paper"
     assert len(csv) == 7

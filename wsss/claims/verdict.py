@@ -88,7 +88,7 @@ def judge(differences: np.ndarray, claimed: Interval, *, every: bool = False) ->
     >>> judge(np.array([[1.0, 1.2, 0.9]]), (0, np.inf)).verdict
     'supported'
     >>> judge(np.array([[1.0, 1.2, -0.9]]), (0, np.inf)).reason
-    'the interval holds both'
+    'the interval reaches both sides'
     """
     differences = np.asarray(differences, float)
     means = differences.mean(1)
@@ -117,11 +117,11 @@ def _rule(
     if any(_outside(t_interval(row, level), claimed) for row in rows):
         return "contradicted", "a comparison lies outside"
     if not _inside(interval, claimed):
-        return "undecided", "the interval holds both"
+        return "undecided", "the interval reaches both sides"
     if every and not (
         len(rows) == len(differences) and all(_inside(t_interval(row), claimed) for row in rows)
     ):
-        return "undecided", "the interval of a comparison holds both"
+        return "undecided", "the interval of a comparison reaches both sides"
     if (_depth(differences.mean(1), claimed) < 0).any():
         return "undecided", "a comparison points the other way"
     return "supported", "the interval lies within"

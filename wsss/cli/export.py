@@ -45,6 +45,11 @@ def export_voc_test(
 
     if testing is Way.all:
         raise InputError("export-voc-test: --testing all would be four archives; choose one")
+    if data is None:
+        raise InputError(
+            "export-voc-test: name the folder of VOC's photos by --data or WSSS_DATA; drawn scenes "
+            "are nothing for its server"
+        )
     cell = _cell(table, row, column)
     store = Store(runs or default_runs(), data)
     photos = VocFolder(store.data)

@@ -20,12 +20,13 @@ from wsss.cli.options import (
     pipeline_of,
     profile_of,
 )
+from wsss.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from wsss.pipeline import Profile, Testing
-    from wsss.tables import Table
+    from wsss.tables import Asked, Table
 
 
 class Format(StrEnum):
@@ -45,6 +46,7 @@ class Compute(StrEnum):
     all = "all"
 
 
+HEADINGS = {Format.markdown: "**{name}: {title}**\n", Format.latex: "% {name}: {title}"}
 TESTED = {
     "single": "at one scale, no CRF",
     "crf": "at one scale, with CRF",
@@ -130,10 +132,18 @@ def reproduce(
     pipeline, store = pipeline_of(profile, data, saliency), Store(runs or default_runs(), data)
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     way = testing.value if testing else pipeline.profile.testing
+    if results is not None and not results.is_dir():
+        raise InputError(f"--results {results}: no such folder; leave it out for results/{profile}")
     results = results or RESULTS / profile
     recorded, which = read_recorded(results), compute.value
     figures = {one.name: asked(one, pipeline, rng_seeds, way) for one in wanted}
     goals = to_compute(chain.from_iterable(figures.values()), store, recorded, which)
+    if goals and not recorded.empty:
+        total = len({each.stage.identity for each in chain.from_iterable(figures.values())})
+        typer.echo(
+            f"computing {len(goals)} of {total} scores; --compute none prints those of {results}",
+            err=True,
+        )
     run(goals, store, workers=workers, scheduler=scheduler)
     for one in wanted:
         frame = reproduce_table(
@@ -148,19 +158,32 @@ def reproduce(
         )
         if not figures[one.name]:
             typer.echo(f"{one.name}: profile {profile} has none of its networks", err=True)
-        elif absent := len(figures[one.name]) - len(frame):
-            total = len(figures[one.name])
-            typer.echo(
-                f"{one.name}: {absent} of {total} figures are neither there nor recorded", err=True
-            )
+        elif lacking := _lacking(figures[one.name], frame):
+            typer.echo(f"{one.name}: {lacking}", err=True)
         if frame.empty:
             continue
         if record is not None:
             keep(records(frame, store, one, profile), record / f"{one.name}.csv")
         lines = render(summary(frame, one, profile), format.value)
+        if len(wanted) > 1 and format in HEADINGS:
+            typer.echo(HEADINGS[format].format(name=one.name, title=one.title))
         typer.echo(_with_origin(lines, frame, one, way, results) if format == "text" else lines)
         if len(wanted) > 1:
             typer.echo()
+
+
+def _lacking(wanted: list[Asked], frame: pd.DataFrame) -> str:
+    """Say which figures are not to be had; empty if all are."""
+    lines = frame.to_dict("records")
+    there = {(line["stage"].identity, line["testing"]) for line in lines}
+    absent = [each for each in wanted if (each.stage.identity, each.testing) not in there]
+    cells = dict.fromkeys(f"{each.cell.row}, {each.cell.column}" for each in absent)
+    if not absent:
+        return ""
+    return (
+        f"{len(absent)} of {len(wanted)} figures are neither computed nor recorded for these "
+        f"images and settings; --compute missing makes them: {'; '.join(cells)}"
+    )
 
 
 def _with_origin(
@@ -173,7 +196,9 @@ def _with_origin(
         f"{rng_seeds}\n{lines}"
     )
     if count := sum(frame["recorded"]):
-        text += f"\n{count} of {len(frame)} figures are from {results}; --compute all: none"
+        text += (
+            f"\n{count} of {len(frame)} figures are from {results}; --compute all makes them anew"
+        )
     return text
 
 

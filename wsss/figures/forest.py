@@ -60,6 +60,12 @@ def _panel(ax: Axes, lines: pd.DataFrame) -> None:
         start, end = max(line["from"], least), min(line["to"], largest)
         ax.barh(height, end - start, left=start, height=0.94, color=CLAIMED, zorder=0)
         ax.plot([line["low"], line["high"]], [height] * 2, color=colour, linewidth=2)
+        for cut, edge, mark in (
+            (line["low"] < least, least, "<"),
+            (line["high"] > largest, largest, ">"),
+        ):
+            if cut:
+                ax.plot(edge, height, mark, color=colour, markersize=6, clip_on=False)
         ax.scatter(line["each"], [height] * len(line["each"]), s=12, color=colour, alpha=0.5)
         ax.scatter(line["mean"], height, s=52, color=colour, zorder=3)
         ax.scatter(line["paper"], height, s=34, color=PAPER, marker="D", zorder=4)

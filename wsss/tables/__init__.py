@@ -25,7 +25,7 @@ from wsss.tables.paper import (
     get_table,
 )
 from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded
-from wsss.tables.results import asked, records, reproduce, scores, to_compute
+from wsss.tables.results import Asked, asked, records, reproduce, scores, to_compute
 from wsss.tables.text import Format, render, spread, summary
 from wsss.tables.traces import read_recorded_traces, trace_lines
 
@@ -47,6 +47,7 @@ __all__ = [
     "TWO",
     "TYPES",
     "VGG16",
+    "Asked",
     "C",
     "Cell",
     "Compute",
