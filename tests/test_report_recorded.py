@@ -146,6 +146,8 @@ def test_longer_trainings_stand_beside_those_of_the_tables(
         ["Table 2: VGG16, Threshold (T)", "41.0", "45.0", "+4.0", "80.4 %", "75.0 %"],
     ]
     assert lines.columns[2] == "3 x as long"
+    without_masks = recorded.query("table != 'table1'")
+    assert "No score" in str(show_longer(tmp_path, without_masks).data)
 
 
 def test_twelve_seeds_are_held_against_the_best_others_and_the_masks() -> None:

@@ -208,5 +208,9 @@ def test_page_and_figure():
     rows = show_comparisons(results).to_html().count("<tr>") - 1
     assert rows == sum(len(claim.comparisons) for claim in CLAIMS)
     figure = forest_plot(lines)
-    assert [ax.get_xlabel() for ax in figure.axes] == ["difference in mIoU", "%", "% of a weight"]
+    assert [ax.get_xlabel() for ax in figure.axes] == [
+        "difference in mIoU",
+        "%",
+        "% of all weights",
+    ]
     plt.close(figure)

@@ -92,6 +92,9 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
         "--compute missing makes them: VGG16, Threshold (T); VGG16, CRF (C); VGG16, Both (T + C); "
         "RES38, Threshold (T); RES38, CRF (C); RES38, Both (T + C)\n"
     )
+    part = wsss(*line[:4], "--runs", tmp_path / "runs", "--results", tmp_path / "results",
+                "--seeds", "0", "2", "--row", "VGG16", "--workers", "1")  # fmt: skip
+    assert part.stderr.startswith("computing 3 of 6 scores; --compute none prints those of ")
     nothing = wsss(*elsewhere, "--compute", "none", "--seeds", "2")
     assert nothing.stderr.startswith("table2: 6 of 6 figures are neither computed nor recorded")
     assert nothing.stdout == ""

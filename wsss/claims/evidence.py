@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,6 +133,17 @@ def judged(claim: Claim, differences: pd.DataFrame) -> ClaimResult:
     return ClaimResult(claim, differences, judge(values, bounds, every=claim.kind == "best"))
 
 
+def weight_gap(seen: Mapping[str, float]) -> float:
+    """How much more right labels weigh than wrong ones, in percent of all weights of a pixel.
+
+    Examples
+    --------
+    >>> weight_gap({"right": 0.75, "wrong": 0.25})
+    50.0
+    """
+    return 100 * (seen["right"] - seen["wrong"])
+
+
 def median_spread(results: Iterable[ClaimResult]) -> float:
     """Take the median standard deviation, over random seeds, of the paired differences in mIoU.
 
@@ -164,7 +175,6 @@ def _difference(
         stage = _read_from(claim, pipeline, recipe, rng_seed)
         if isinstance(stage, SegmenterScore):
             return read_score(store, stage)["miou"]
-        last = read_trace(store, stage)["epochs"][-1]
-        return 100 * (last["right"] - last["wrong"])
+        return weight_gap(read_trace(store, stage)["epochs"][-1])
 
     return claim.measure(comparison, score)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from wsss.pipeline import PilotRecipe, Profile, Recipe
-from wsss.tables import BOTH, EVERYTHING, RESNET38, TABLES, TWO, TYPES, VGG16, C, T
+from wsss.tables import BOTH, CLAIM13, EVERYTHING, RESNET38, TABLES, TWO, TYPES, VGG16, C, T
 
 AnyRecipe = Recipe | PilotRecipe
 Kind = Literal["gain", "no gain", "share", "growth", "best", "weights"]
@@ -66,7 +66,7 @@ class Claim:
     @property
     def unit(self) -> str:
         """What its differences are measured in."""
-        return {"share": "%", "weights": "% of a weight"}.get(self.kind, "mIoU")
+        return {"share": "%", "weights": "% of all weights"}.get(self.kind, "mIoU")
 
     def asked_of(self, profile: Profile) -> tuple[Comparison, ...]:
         """List the comparisons whose networks a profile has."""
@@ -218,7 +218,7 @@ CLAIMS = (
             _pair(
                 "ResNet101: 12 seeds - one CRF seed",
                 Recipe(BOTH, "multi", TWO, segmenter="resnet101"),
-                Recipe(C, segmenter="resnet101"),
+                CLAIM13.cells[0].recipe,
             ),
         ),
     ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from wsss.claims.evidence import ClaimResult, judged
+from wsss.claims.evidence import ClaimResult, judged, weight_gap
 from wsss.claims.fourteen import AnyRecipe, Claim
 from wsss.tables import TABLES_AND_CLAIM13
 
@@ -43,12 +43,16 @@ def judge_recorded(
 
 
 def _weighed(claim: Claim, traces: pd.DataFrame | None) -> pd.DataFrame:
-    """Right minus wrong after the last epoch, in percent of a weight; a column a random seed."""
+    """Compare right and wrong labels after the last epoch; a column a random seed."""
     if traces is None or traces.empty:
         return pd.DataFrame()
-    last = traces[traces["epoch"] == traces["epoch"].max()].set_index("rng_seed")
+    last = traces.sort_values("epoch").groupby("rng_seed").tail(1).sort_values("rng_seed")
     (comparison,) = claim.comparisons
-    return pd.DataFrame([100 * (last["right"] - last["wrong"])], index=[comparison.name])
+    return pd.DataFrame(
+        [[weight_gap(seen) for seen in last.to_dict("records")]],
+        index=[comparison.name],
+        columns=last["rng_seed"].to_list(),
+    )
 
 
 def _differences(claim: Claim, figures: Mapping[AnyRecipe, Mapping[int, float]]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ CHUNK = 64
 
 
 def export_voc_test(
-    table: Annotated[str, typer.Argument(help="table1 ... table7: whose segmenter.")],
+    table: Annotated[str, typer.Argument(help="table1 ... table7 or claim13: whose segmenter.")],
     out: Annotated[Path, typer.Option(help="Folder for the PNGs and the archive.")],
     row: Annotated[str | None, typer.Option(help="Row of the table, if it has several.")] = None,
     column: Annotated[str | None, typer.Option(help="Column, if it has several.")] = None,

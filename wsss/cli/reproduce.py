@@ -112,6 +112,7 @@ def reproduce(
         get_table,
         keep,
         read_recorded,
+        recorded_scores,
         records,
         render,
         summary,
@@ -138,10 +139,11 @@ def reproduce(
     recorded, which = read_recorded(results), compute.value
     figures = {one.name: asked(one, pipeline, rng_seeds, way) for one in wanted}
     goals = to_compute(chain.from_iterable(figures.values()), store, recorded, which)
-    if goals and not recorded.empty:
-        total = len({each.stage.identity for each in chain.from_iterable(figures.values())})
+    identities = {each.stage.identity for each in chain.from_iterable(figures.values())}
+    if goals and any(identity in identities for identity, _ in recorded_scores(recorded)):
         typer.echo(
-            f"computing {len(goals)} of {total} scores; --compute none prints those of {results}",
+            f"computing {len(goals)} of {len(identities)} scores; "
+            f"--compute none prints those of {results}",
             err=True,
         )
     run(goals, store, workers=workers, scheduler=scheduler)

@@ -172,7 +172,10 @@ def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
         return Markdown(NOTHING)
     keys = [*CELL, "rng_seed"]
     both = pd.read_csv(path).merge(recorded[[*keys, "miou"]], on=keys, suffixes=("", " short"))
-    clean = both[(both[CELL] == list(CLEAN)).all(axis=1)].iloc[0]
+    masks = both[(both[CELL] == list(CLEAN)).all(axis=1)]
+    if masks.empty:
+        return Markdown(NOTHING)
+    clean = masks.iloc[0]
     lines = [
         {
             "trained on": _title(tuple(line[name] for name in CELL)),

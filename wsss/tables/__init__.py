@@ -24,7 +24,7 @@ from wsss.tables.paper import (
     cells_for,
     get_table,
 )
-from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded
+from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded, recorded_scores
 from wsss.tables.results import Asked, asked, records, reproduce, scores, to_compute
 from wsss.tables.text import Format, render, spread, summary
 from wsss.tables.traces import read_recorded_traces, trace_lines
@@ -60,6 +60,7 @@ __all__ = [
     "keep",
     "read_recorded",
     "read_recorded_traces",
+    "recorded_scores",
     "records",
     "render",
     "reproduce",

@@ -39,7 +39,7 @@ def asked(
     Parameters
     ----------
     table : Table
-        One of `TABLES`.
+        One of `TABLES_AND_CLAIM13`.
     pipeline : Pipeline
         Profile and data.
     rng_seeds : iterable of int
@@ -110,7 +110,7 @@ def reproduce(
     Parameters
     ----------
     table : Table
-        One of `TABLES`.
+        One of `TABLES_AND_CLAIM13`.
     pipeline : Pipeline
         Profile and data.
     store : Store
