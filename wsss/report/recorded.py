@@ -121,7 +121,13 @@ def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
             | {"share of clean": f"{share.mean():.1f} %" if compares else "–"}
             | {name.removeprefix("iou "): f"{each[name].mean():.1f}" for name in labels}
         )
-    return plain(pd.DataFrame(lines), "by_class")
+    narrow = [  # ten columns beside long names: as wide as the page, and a line each
+        {"selector": "", "props": "font-size: 0.72em"},
+        {"selector": "td, th", "props": "padding: 0.3em"},
+        {"selector": "td", "props": "white-space: nowrap"},
+    ]
+    shown = plain(pd.DataFrame(lines), "by_class")
+    return shown.set_table_styles(narrow, overwrite=False)  # pyright: ignore[reportArgumentType]
 
 
 def show_errors(recorded: pd.DataFrame) -> Styler | Markdown:
