@@ -55,7 +55,7 @@ NBVAL = OMP_NUM_THREADS=1 WSSS_PROFILE=smoke WSSS_RUNS=$(CURDIR)/runs/smoke $(PY
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(not (3, 11, 5) <= sys.version_info < (3, 13))' 2>/dev/null \
 		|| { echo '$(PYTHON) is not a Python 3.11 with venv, 3.11.5 or newer: install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@if [ -e .venv/.unfinished ]; then rm -rf .venv; fi
-	@if [ -e $(PY) ]; then echo 'updating .venv'; else echo 'creating .venv (about 3 minutes and 6 GB the first time)'; fi
+	@if [ -e $(PY) ]; then echo 'updating .venv'; else echo 'creating .venv (about 3 minutes and 7 GB the first time)'; fi
 	@mkdir -p .venv && touch .venv/.unfinished
 	@$(PYTHON) -m venv .venv
 	@if command -v "$${CXX:-c++}" >/dev/null; then cat requirements.lock; \

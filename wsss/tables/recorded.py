@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -44,14 +45,25 @@ def read_recorded(folder: Path) -> pd.DataFrame:
     for path in (folder / f"{name}.csv" for name in TABLES_AND_CLAIM13):
         if not path.is_file():
             continue
-        try:
-            frame = pd.read_csv(path, dtype={"row": str, "column": str})
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read as CSV ({error})") from error
-        if absent := {*KEY, "miou", "identity"} - set(frame.columns):
-            raise InputError(f"{path}: no column {min(absent)!r}; record the table anew")
-        frames.append(frame)
+        frames.append(read_lines(path, {*KEY, "miou", "identity"}))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=KEY)
+
+
+def read_lines(path: Path, columns: Collection[str]) -> pd.DataFrame:
+    """Read a recorded CSV, which has to have some columns.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or lacks one.
+    """
+    try:
+        frame = pd.read_csv(path, dtype={"row": str, "column": str})
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+    if absent := set(columns) - set(frame.columns):
+        raise InputError(f"{path}: no column {min(absent)!r}; record it anew")
+    return frame
 
 
 def recorded_scores(recorded: pd.DataFrame | None) -> dict[tuple[str, str], float]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsss.errors import InputError
 from wsss.stages import Store, WeightTrace, read_trace
+from wsss.tables.recorded import read_lines
 
 COLUMNS = ["rng_seed", "epoch", "seeds", "right", "wrong", "accuracy"]
 
@@ -66,10 +66,4 @@ def read_recorded_traces(folder: Path) -> pd.DataFrame:
     path = folder / "traces.csv"
     if not path.is_file():
         return pd.DataFrame(columns=COLUMNS)
-    try:
-        lines = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error})") from error
-    if absent := set(COLUMNS) - set(lines.columns):
-        raise InputError(f"{path}: no column {min(absent)!r}; record the traces anew")
-    return lines
+    return read_lines(path, COLUMNS)
