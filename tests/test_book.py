@@ -10,11 +10,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 import pytest
 import yaml
 
 from wsss import book
+from wsss.book.command import compute_tables
 from wsss.errors import InputError
+from wsss.pipeline import Pipeline
+from wsss.profiles import get_profile
+from wsss.tables import TABLES_AND_CLAIM13, asked, keep
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -166,6 +171,32 @@ def test_the_fingerprint_follows_names_and_sizes(tmp_path):
     assert before != after
     (tmp_path / "a").rename(tmp_path / "b")
     assert book.folder_fingerprint(tmp_path) != after
+
+
+def test_what_is_recorded_is_not_computed_for_the_book(tmp_path, monkeypatch):
+    """The page of the claims still needs its traces, which are not recorded here."""
+    pipeline, goals = Pipeline(get_profile("smoke")), []
+    everything = {
+        table.name: [
+            {
+                "table": table.name, "row": each.cell.row, "column": each.cell.column,
+                "testing": each.testing, "rng_seed": 4, "miou": 50.0,
+                "identity": each.stage.identity,
+            }
+            for each in asked(table, pipeline, [4])
+        ]
+        for table in TABLES_AND_CLAIM13.values()
+    }  # fmt: skip
+    for name, lines in everything.items():
+        keep(pd.DataFrame(lines), tmp_path / "smoke" / f"{name}.csv")
+    monkeypatch.setattr("wsss.tables.RESULTS", tmp_path)
+    monkeypatch.setattr("wsss.engine.run", lambda stages, store: goals.extend(stages))
+    compute_tables("smoke", tmp_path / "runs", None, {"rng_seeds": [4]})
+    assert [stage.name for stage in goals] == ["weight_trace"]
+    (tmp_path / "smoke" / "table1.csv").unlink()
+    goals.clear()
+    compute_tables("smoke", tmp_path / "runs", None, {"rng_seeds": [4]})
+    assert {stage.name for stage in goals} == {"weight_trace", "segmenter_score"}
 
 
 def test_exit_status_and_parameters_of_the_command(monkeypatch, capsys):

@@ -162,6 +162,17 @@ def test_provenance_names_all_that_the_page_rests_on(small: Pipeline, store: Sto
     assert "random seeds" not in empty
 
 
+def test_provenance_tells_recorded_scores_from_computed_ones(small: Pipeline, store: Store) -> None:
+    extra = small.images("pilot")
+    run([extra], store, workers=1, quiet=True)
+    recorded = pd.DataFrame({"rng_seed": [8], "stage": [small.score(TABLE6.cells[0].recipe, 8)]})
+    line = provenance_line(recorded, small, store, more=[extra]).data or ""
+    assert "random seeds 8 · 1 of 2 results read from results/smoke · " in line
+    assert "s of computing" in line
+    alone = provenance_line(recorded, small, store).data or ""
+    assert "1 of 1 results read from results/smoke</p>" in alone
+
+
 def test_quality_of_seeds(small: Pipeline, store: Store) -> None:
     lines = seed_quality(small, store, TABLE2, rng_seeds=[0]).data  # pyright: ignore
     assert list(lines["Seed type"]) == ["Threshold (T)", "CRF (C)"] * 2  # not "both"

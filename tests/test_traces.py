@@ -21,7 +21,7 @@ from wsss.stages import (
     WeightTrace,
     read_trace,
 )
-from wsss.tables import read_recorded_traces, trace_lines
+from wsss.tables import read_recorded_traces, reproduce_traces, trace_lines
 from wsss.training import Schedule
 
 
@@ -62,6 +62,26 @@ def test_lines_hold_what_the_traces_saw(
     lines.to_csv(tmp_path / "traces.csv", index=False)
     read = read_recorded_traces(tmp_path)
     pd.testing.assert_frame_equal(read, lines, check_dtype=False)
+
+
+def test_what_is_recorded_is_not_computed(
+    traces: tuple[list[WeightTrace], Path], tmp_path: Path
+) -> None:
+    first, second = traces[0]
+    store = Store(tmp_path / "runs", traces[1])
+    recorded = pd.DataFrame([
+        {"rng_seed": 5, "epoch": epoch, "seeds": 2, "right": 0.6, "wrong": 0.4, "accuracy": 0.5,
+         "identity": identity}
+        for identity in (second.identity, "another")
+        for epoch in (1, 2)
+    ])  # fmt: skip
+    lines = reproduce_traces([second, first], store, recorded)
+    assert store.done(first)
+    assert not store.done(second)
+    assert list(lines["rng_seed"]) == [3, 3, 5, 5]
+    assert list(lines["epoch"]) == [1, 2, 1, 2]
+    assert list(lines["right"][2:]) == [0.6, 0.6]
+    assert len(reproduce_traces([first], store)) == 2
 
 
 def test_a_folder_without_traces_holds_none(tmp_path: Path) -> None:

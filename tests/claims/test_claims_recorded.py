@@ -4,10 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wsss.claims import CLAIMS, claim_lines, judge_recorded
+from wsss.claims import (
+    CLAIMS,
+    claim_lines,
+    evaluate,
+    judge_recorded,
+    known_figures,
+    stages_missing,
+)
 from wsss.claims.fourteen import PAPER
 from wsss.claims.recorded import recorded_figures
-from wsss.tables import CLAIM13, TABLES
+from wsss.pipeline import Pipeline
+from wsss.profiles import get_profile
+from wsss.stages import Store, WeightTrace
+from wsss.tables import CLAIM13, EVERYTHING, TABLES, TABLES_AND_CLAIM13, asked
 
 
 @pytest.fixture
@@ -107,3 +117,39 @@ def test_no_shared_random_seed_is_no_verdict(recorded) -> None:
     clean = (recorded["table"] == "table1") & (recorded["row"] == "0 (ground truth)")
     apart = recorded[clean == (recorded["rng_seed"] == 0)]
     assert judge_recorded(CLAIMS, apart)[1].verdict == "not asked"
+
+
+def test_an_empty_store_and_recorded_scores_give_the_verdicts_of_the_scores_alone(tmp_path) -> None:
+    pipeline, store = Pipeline(get_profile("smoke")), Store(tmp_path / "runs")
+    rng, rng_seeds = np.random.default_rng(1), [0, 1, 2]
+    wanted = [
+        (table.name, each)
+        for table in TABLES_AND_CLAIM13.values()
+        for each in asked(table, pipeline, rng_seeds)
+    ]
+    mious = {each.stage.identity: rng.normal(50, 5) for _, each in wanted}
+    recorded = pd.DataFrame([
+        {
+            "table": name, "row": each.cell.row, "column": each.cell.column,
+            "testing": each.testing, "rng_seed": each.rng_seed,
+            "identity": each.stage.identity, "miou": mious[each.stage.identity],
+        }
+        for name, each in wanted
+    ])  # fmt: skip
+    traces = pd.DataFrame([
+        {
+            "rng_seed": rng_seed, "epoch": epoch, "right": 0.1 * epoch, "wrong": 0.01 * rng_seed,
+            "identity": WeightTrace(segmenter=pipeline.segmenter(EVERYTHING, rng_seed)).identity,
+        }
+        for rng_seed in rng_seeds
+        for epoch in (2, 1)
+    ])  # fmt: skip
+    known = known_figures(pipeline, recorded, traces)
+    results = evaluate(CLAIMS, pipeline, store, rng_seeds=rng_seeds, known=known)
+    for ours, alone in zip(results, judge_recorded(CLAIMS, recorded, traces), strict=True):
+        pd.testing.assert_frame_equal(ours.differences, alone.differences, check_like=True)
+        assert ours.verdict == alone.verdict
+    assert not store.runs.exists()
+    left = stages_missing(CLAIMS, pipeline, store, rng_seeds, known_figures(pipeline, recorded))
+    assert [stage.name for stage in left] == ["weight_trace"] * 3
+    assert known_figures(pipeline, recorded.assign(testing="crf")) == {}

@@ -82,7 +82,7 @@ def reproduce(
 def compute_tables(
     profile: str, runs: Path, data: Path | None, parameters: Mapping[str, Any] | None
 ) -> None:
-    """Compute what tables and claims need in one graph; the notebooks then mostly read.
+    """Compute in one graph what tables and claims need and nothing records; notebooks then read.
 
     Parameters
     ----------
@@ -91,17 +91,32 @@ def compute_tables(
     parameters : mapping, optional
         Of the notebooks; ``rng_seeds`` counts here.
     """
-    from wsss.claims import CLAIMS, stages_needed
+    from wsss.claims import CLAIMS, known_figures, stages_missing
     from wsss.engine import run
     from wsss.pipeline import Pipeline
     from wsss.profiles import get_profile
     from wsss.stages import Store
-    from wsss.tables import TABLES, scores
+    from wsss.tables import (
+        RESULTS,
+        TABLES,
+        asked,
+        read_recorded,
+        read_recorded_traces,
+        to_compute,
+    )
 
-    pipeline = Pipeline(get_profile(profile), data)
+    pipeline, store = Pipeline(get_profile(profile), data), Store(runs, data)
     rng_seeds = (parameters or {}).get("rng_seeds") or pipeline.profile.rng_seeds
-    goals = [stage for table in TABLES.values() for stage in scores(table, pipeline, rng_seeds)]
-    run([*goals, *stages_needed(CLAIMS, pipeline, rng_seeds)], Store(runs, data))
+    recorded, traces = read_recorded(RESULTS / profile), read_recorded_traces(RESULTS / profile)
+    figures = [each for table in TABLES.values() for each in asked(table, pipeline, rng_seeds)]
+    known = known_figures(pipeline, recorded, traces)
+    run(
+        [
+            *to_compute(figures, store, recorded, "missing"),
+            *stages_missing(CLAIMS, pipeline, store, rng_seeds, known),
+        ],
+        store,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

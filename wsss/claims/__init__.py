@@ -1,8 +1,15 @@
 """What the paper claims, and what our trainings say to each claim."""
 
-from wsss.claims.evidence import ClaimResult, evaluate, judged, median_spread, stages_needed
+from wsss.claims.evidence import (
+    ClaimResult,
+    evaluate,
+    judged,
+    median_spread,
+    stages_missing,
+    stages_needed,
+)
 from wsss.claims.fourteen import BOUNDS, CLAIMS, Claim, Comparison
-from wsss.claims.recorded import judge_recorded
+from wsss.claims.recorded import judge_recorded, known_figures
 from wsss.claims.show import (
     claim_lines,
     count_verdicts,
@@ -25,9 +32,11 @@ __all__ = [
     "judge",
     "judge_recorded",
     "judged",
+    "known_figures",
     "median_spread",
     "show_comparisons",
     "show_verdicts",
+    "stages_missing",
     "stages_needed",
     "t_interval",
 ]

@@ -78,12 +78,28 @@ def stages_needed(
     return list(found.values())
 
 
+def stages_missing(
+    claims: Iterable[Claim],
+    pipeline: Pipeline,
+    store: Store,
+    rng_seeds: Sequence[int],
+    known: Mapping[str, float],
+) -> list[Stage]:
+    """List those of `stages_needed` that are neither in the store nor known."""
+    return [
+        stage
+        for stage in stages_needed(claims, pipeline, rng_seeds)
+        if stage.identity not in known and not store.done(stage)
+    ]
+
+
 def evaluate(
     claims: Sequence[Claim],
     pipeline: Pipeline,
     store: Store,
     *,
     rng_seeds: Sequence[int] | None = None,
+    known: Mapping[str, float] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     quiet: bool = False,
@@ -98,6 +114,8 @@ def evaluate(
         Profile and results.
     rng_seeds : sequence of int, optional
         Random seeds; by default those of the profile.
+    known : mapping, optional
+        As `wsss.claims.known_figures` returns; stands in for what the store lacks.
     workers, scheduler, quiet
         As in `wsss.engine.run`.
 
@@ -107,14 +125,18 @@ def evaluate(
         One a claim.
     """
     rng_seeds = tuple(rng_seeds or pipeline.profile.rng_seeds)
-    goals = stages_needed(claims, pipeline, rng_seeds)
+    known = known or {}
+    goals = stages_missing(claims, pipeline, store, rng_seeds, known)
     run(goals, store, workers=workers, scheduler=scheduler, quiet=quiet)
     results = []
     for claim in claims:
         asked = claim.asked_of(pipeline.profile)
         differences = pd.DataFrame(
             [
-                [_difference(claim, each, pipeline, store, rng_seed) for rng_seed in rng_seeds]
+                [
+                    _difference(claim, each, pipeline, store, rng_seed, known)
+                    for rng_seed in rng_seeds
+                ]
                 for each in asked
             ],
             index=[each.name for each in asked],
@@ -169,10 +191,17 @@ def _read_from(
 
 
 def _difference(
-    claim: Claim, comparison: Comparison, pipeline: Pipeline, store: Store, rng_seed: int
+    claim: Claim,
+    comparison: Comparison,
+    pipeline: Pipeline,
+    store: Store,
+    rng_seed: int,
+    known: Mapping[str, float],
 ) -> float:
     def score(recipe: AnyRecipe) -> float:
         stage = _read_from(claim, pipeline, recipe, rng_seed)
+        if not store.done(stage):
+            return known[stage.identity]
         if isinstance(stage, SegmenterScore):
             return read_score(store, stage)["miou"]
         return weight_gap(read_trace(store, stage)["epochs"][-1])

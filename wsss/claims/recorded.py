@@ -1,4 +1,4 @@
-"""The claims judged by what is recorded alone, without images and without computing anything."""
+"""What is recorded, as claims read it: beside a store, or alone, without images or computing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pandas as pd
 
 from wsss.claims.evidence import ClaimResult, judged, weight_gap
 from wsss.claims.fourteen import AnyRecipe, Claim
-from wsss.tables import TABLES_AND_CLAIM13
+from wsss.pipeline import Pipeline
+from wsss.tables import TABLES_AND_CLAIM13, recorded_scores
 
 
 def judge_recorded(
@@ -76,6 +77,34 @@ def _differences(claim: Claim, figures: Mapping[AnyRecipe, Mapping[int, float]])
         columns=shared,
         dtype=float,
     )
+
+
+def known_figures(
+    pipeline: Pipeline, recorded: pd.DataFrame | None, traces: pd.DataFrame | None = None
+) -> dict[str, float]:
+    """List what is recorded of all that claims are read from.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Whose way of testing counts.
+    recorded, traces : pandas.DataFrame, optional
+        As `wsss.tables.read_recorded` and `wsss.tables.read_recorded_traces` return.
+
+    Returns
+    -------
+    dict
+        By identity of the stage: mIoU in percent, or the gap of weights after the last epoch.
+    """
+    figures = {
+        identity: miou
+        for (identity, testing), miou in recorded_scores(recorded).items()
+        if testing == pipeline.profile.testing
+    }
+    if traces is not None and not traces.empty:
+        last = traces.sort_values("epoch").groupby("identity").tail(1)
+        figures |= {str(line["identity"]): weight_gap(line) for line in last.to_dict("records")}
+    return figures
 
 
 def recorded_figures(recorded: pd.DataFrame) -> dict[AnyRecipe, dict[int, float]]:

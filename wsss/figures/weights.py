@@ -75,7 +75,8 @@ def figure4(
     segmenter = pipeline.segmenter(recipe, rng_seed)
     trace = read_trace(store, WeightTrace(segmenter=segmenter))
     data, masks = segmenter.images.load(store), TrueLabels(images=segmenter.images)
-    stride = segmenter.load(store).output_stride
+    untrained = segmenter.network.random.build("largefov", len(data.classes) + 1, rng_seed)
+    stride = untrained.output_stride
 
     def labels_of(index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         truth = at_features(masks.label_maps(store)[index], stride)

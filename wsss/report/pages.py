@@ -24,7 +24,7 @@ def provenance_line(
     Parameters
     ----------
     scores : pandas.DataFrame
-        As `wsss.tables.reproduce` returns.
+        As `wsss.tables.reproduce` returns; what the store lacks is recorded.
     pipeline, store : Pipeline, Store
         Profile and results.
     more : sequence of Stage
@@ -37,16 +37,15 @@ def provenance_line(
         computed it), processor, device, commit, torch, day.
     """
     goals = [*([] if scores.empty else scores["stage"]), *more]
-    records = [store.provenance(stage) for stage in graph(goals)]
+    computed = [stage for stage in goals if store.done(stage)]
+    records = [store.provenance(stage) for stage in graph(computed)]
     rng_seeds = [] if scores.empty else sorted({int(number) for number in scores["rng_seed"]})
+    name, read = pipeline.profile.name, len(goals) - len(computed)
     parts = [
-        f"profile <b>{escape(pipeline.profile.name)}</b> ({escape(pipeline.profile.summary)})",
+        f"profile <b>{escape(name)}</b> ({escape(pipeline.profile.summary)})",
         f"random seeds {', '.join(map(str, rng_seeds))}" if rng_seeds else "",
-        f"{sum(record['seconds'] for record in records):.0f} s of computing on "
-        f"{_distinct(r['processor'] for r in records)}, {_distinct(r['device'] for r in records)}",
-        f"commit {_distinct(r['commit'] for r in records)}",
-        f"torch {_distinct(r['packages']['torch'] for r in records)}",
-        _days(r["started"][:10] for r in records),
+        f"{read} of {len(goals)} results read from results/{escape(name)}" if read else "",
+        *(_computed(records) if records else []),
     ]
     return HTML(f'<p class="provenance">{" · ".join(filter(None, parts))}</p>')
 
@@ -95,6 +94,17 @@ def left_out(pipeline: Pipeline, *tables: Table) -> Markdown | None:
         f"Profile {pipeline.profile.name} lacks networks of the paper, so these cells are left "
         f"out: {'; '.join(missing)}."
     )
+
+
+def _computed(records: Sequence[dict]) -> list[str]:
+    """Say what computing took, and where it was."""
+    return [
+        f"{sum(record['seconds'] for record in records):.0f} s of computing on "
+        f"{_distinct(r['processor'] for r in records)}, {_distinct(r['device'] for r in records)}",
+        f"commit {_distinct(r['commit'] for r in records)}",
+        f"torch {_distinct(r['packages']['torch'] for r in records)}",
+        _days(r["started"][:10] for r in records),
+    ]
 
 
 def _distinct(values: Iterable[str]) -> str:

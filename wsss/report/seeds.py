@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -39,15 +40,15 @@ def seed_quality(
         the random seeds.
     """
     rng_seeds = [int(rng_seed) for rng_seed in rng_seeds]
-    lines = []
+    seeds = []
     for cell in cells_for(table, pipeline.profile):
         if not isinstance(cell.recipe, Recipe):
             continue
         labels = [pipeline.labels(cell.recipe, rng_seed) for rng_seed in rng_seeds]
         if len(labels[0]) == 1:
             titles = {table.row_title: cell.row, table.column_title: cell.column}
-            lines.append(titles | _mean_quality(pipeline, store, [each for (each,) in labels]))
-    return plain(pd.DataFrame(lines), f"{table.name}_seeds")
+            seeds.append((titles, [each for (each,) in labels]))
+    return plain(_mean_qualities(pipeline, store, seeds), f"{table.name}_seeds")
 
 
 def each_seed_quality(
@@ -70,23 +71,28 @@ def each_seed_quality(
         One line a seed, columns as in `seed_quality`.
     """
     rng_seeds = [int(rng_seed) for rng_seed in rng_seeds]
-    lines = []
+    seeds = []
     for network in recipe.cam_networks:
         for kind in recipe.types:
             maps = [pipeline.cams(network, recipe.scales, rng_seed) for rng_seed in rng_seeds]
             for same in zip(*maps, strict=True):
                 scale = f"{same[0].scale:g}" if isinstance(same[0], Cams) else recipe.scales
                 titles = {"network": NAMES[network], "type": NAMES[kind], "scale": scale}
-                seeds = [pipeline.seeds(kind, cams) for cams in same]
-                lines.append(titles | _mean_quality(pipeline, store, seeds))
-    return plain(pd.DataFrame(lines), "each_seed")
+                seeds.append((titles, [pipeline.seeds(kind, cams) for cams in same]))
+    return plain(_mean_qualities(pipeline, store, seeds), "each_seed")
 
 
-def _mean_quality(pipeline: Pipeline, store: Store, labels: Sequence[Labels]) -> dict[str, str]:
-    stages = [pipeline.label_score(each) for each in labels]
-    run(stages, store, workers=1, quiet=True)
-    means = pd.DataFrame([quality(read_score(store, stage)) for stage in stages]).mean()
-    return {str(name): f"{value:.1f}" for name, value in means.items()}
+def _mean_qualities(
+    pipeline: Pipeline, store: Store, seeds: Sequence[tuple[dict[str, str], Sequence[Labels]]]
+) -> pd.DataFrame:
+    """One line a title, which says whose seeds they are, over its label maps, one a random seed."""
+    stages = [[pipeline.label_score(each) for each in labels] for _, labels in seeds]
+    run(list(chain.from_iterable(stages)), store, quiet=True)
+    lines = []
+    for (titles, _), scores in zip(seeds, stages, strict=True):
+        means = pd.DataFrame([quality(read_score(store, stage)) for stage in scores]).mean()
+        lines.append(titles | {str(name): f"{value:.1f}" for name, value in means.items()})
+    return pd.DataFrame(lines)
 
 
 def quality(score: dict) -> dict[str, float]:

@@ -27,7 +27,7 @@ from wsss.tables.paper import (
 from wsss.tables.recorded import RESULTS, Compute, keep, read_recorded, recorded_scores
 from wsss.tables.results import Asked, asked, records, reproduce, scores, to_compute
 from wsss.tables.text import Format, render, spread, summary
-from wsss.tables.traces import read_recorded_traces, trace_lines
+from wsss.tables.traces import read_recorded_traces, reproduce_traces, trace_lines
 
 __all__ = [
     "BOTH",
@@ -64,6 +64,7 @@ __all__ = [
     "records",
     "render",
     "reproduce",
+    "reproduce_traces",
     "scores",
     "spread",
     "summary",

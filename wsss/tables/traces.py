@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from wsss.engine import run
 from wsss.stages import Store, WeightTrace, read_trace
 from wsss.tables.recorded import read_lines
 
-COLUMNS = ["rng_seed", "epoch", "seeds", "right", "wrong", "accuracy"]
+COLUMNS = ["rng_seed", "epoch", "seeds", "right", "wrong", "accuracy", "identity"]
 
 
 def trace_lines(traces: Iterable[WeightTrace], store: Store) -> pd.DataFrame:
@@ -43,6 +44,35 @@ def trace_lines(traces: Iterable[WeightTrace], store: Store) -> pd.DataFrame:
                 | {"day": origin["started"][:10]}
             )
     return pd.DataFrame(lines)
+
+
+def reproduce_traces(
+    traces: Sequence[WeightTrace], store: Store, recorded: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Compute the traces that are missing, and list all.
+
+    Parameters
+    ----------
+    traces : sequence of WeightTrace
+        What is wanted.
+    store : Store
+        Where results lie.
+    recorded : pandas.DataFrame, optional
+        As `read_recorded_traces` returns; stands in for what the store lacks.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The lines of `trace_lines`, random seeds in order.
+    """
+    lacking = [trace for trace in traces if not store.done(trace)]
+    known = pd.DataFrame(columns=COLUMNS) if recorded is None else recorded
+    known = known[known["identity"].isin([trace.identity for trace in lacking])]
+    run([trace for trace in lacking if trace.identity not in set(known["identity"])], store)
+    here = trace_lines([trace for trace in traces if store.done(trace)], store)
+    found = [lines for lines in (here, known) if not lines.empty]
+    lines = pd.DataFrame(pd.concat(found))
+    return lines.sort_values(by=["rng_seed", "epoch"], ignore_index=True)
 
 
 def read_recorded_traces(folder: Path) -> pd.DataFrame:
