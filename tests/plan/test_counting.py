@@ -11,7 +11,7 @@ from wsss.pipeline import Pipeline
 from wsss.plan import COSTS, counts, edges, estimate, kind_of, plan
 from wsss.profiles import get_profile
 from wsss.stages import Store
-from wsss.tables import TABLES, scores
+from wsss.tables import TABLES, asked, scores
 
 
 def test_42_cells_are_30_trainings_of_16_seed_sets() -> None:
@@ -43,6 +43,26 @@ def test_plan_runs_nothing(tmp_path: Path) -> None:
     assert "42 cells of 7 tables" in text
     assert "60 trainings (30 a random seed)" in text
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_plan_tells_what_is_recorded(tmp_path: Path) -> None:
+    pipeline, store = Pipeline(get_profile("demo")), Store(tmp_path)
+    recorded = pd.DataFrame([
+        {"testing": each.testing, "identity": each.stage.identity, "miou": 50.0}
+        for table in TABLES.values()
+        for each in asked(table, pipeline, [0])
+        if table.name != "table1"
+    ])  # fmt: skip
+    lines = plan(pipeline, store, [0], recorded=recorded).splitlines()
+    rest = [s for s in graph(scores(TABLES["table1"], pipeline, [0])) if not store.done(s)]
+    everything = graph(s for t in TABLES.values() for s in scores(t, pipeline, [0]))
+    assert lines[-4:] == [
+        "23 of 30 scores are recorded; for the 7 that are neither there nor recorded:",
+        f"  {estimate(rest, 'demo')}",
+        "for all that is not there (--compute all):",
+        f"  {estimate(everything, 'demo')}",
+    ]
+    assert "recorded" not in plan(pipeline, store, [1], recorded=recorded)
 
 
 def test_the_estimate_adds_up_and_names_what_nobody_measured(tmp_path: Path) -> None:

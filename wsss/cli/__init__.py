@@ -61,11 +61,13 @@ def plan(
     from wsss.plan import Gpu
     from wsss.plan import plan as make_plan
     from wsss.stages import Store
+    from wsss.tables import RESULTS, read_recorded
 
     pipeline = pipeline_of(profile, data, saliency)
     rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
     store, gpu = Store(runs or default_runs(), data), Gpu(tflops, share)
-    typer.echo(make_plan(pipeline, store, rng_seeds, gpu))
+    recorded = read_recorded(RESULTS / profile)
+    typer.echo(make_plan(pipeline, store, rng_seeds, gpu, recorded=recorded))
 
 
 @data_app.command("demo")

@@ -12,7 +12,7 @@ from wsss.engine import graph
 from wsss.pipeline import Pipeline
 from wsss.plan.flops import Gpu, calculation
 from wsss.stages import Classifier, Segmenter, Stage, Store
-from wsss.tables import TABLES, cells_for, scores
+from wsss.tables import TABLES, asked, cells_for, scores, to_compute
 
 COSTS = Path(__file__).parents[1] / "costs.csv"
 """Seconds and megabytes of each kind of stage, measured by ``scripts/measure_costs.py``."""
@@ -45,7 +45,14 @@ def counts(pipeline: Pipeline, rng_seeds: Sequence[int]) -> dict[str, int]:
     return {kind: sum(found[name] for name in names) for kind, names in KINDS.items()}
 
 
-def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int], gpu: Gpu | None = None) -> str:
+def plan(
+    pipeline: Pipeline,
+    store: Store,
+    rng_seeds: Sequence[int],
+    gpu: Gpu | None = None,
+    *,
+    recorded: pd.DataFrame | None = None,
+) -> str:
     """Describe what the tables need and how much of it is there.
 
     Parameters
@@ -58,11 +65,14 @@ def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int], gpu: Gpu | 
         Random seeds.
     gpu : Gpu, optional
         What the calculation for networks that nobody has timed supposes.
+    recorded : pandas.DataFrame, optional
+        As `wsss.tables.read_recorded` returns; what it holds needs no computing.
 
     Returns
     -------
     str
-        Some lines of text.
+        Some lines of text. The estimate is of everything that the store lacks; if some of it is
+        recorded, one of the rest stands before it.
     """
     profile = pipeline.profile
     cells = sum(len(cells_for(table, profile)) for table in TABLES.values())
@@ -81,12 +91,22 @@ def plan(pipeline: Pipeline, store: Store, rng_seeds: Sequence[int], gpu: Gpu | 
             strict=True,
         )
     ]
-    goals = [stage for table in TABLES.values() for stage in scores(table, pipeline, rng_seeds)]
-    stages = graph(goals)
+    wanted = [each for table in TABLES.values() for each in asked(table, pipeline, rng_seeds)]
+    goals = {each.stage.identity: each.stage for each in wanted}
+    stages = graph(goals.values())
     missing = [stage for stage in stages if not store.done(stage)]
     lines += ["", f"{len(stages) - len(missing)} of {len(stages)} stages are in {store.runs}"]
-    lines += ["", "graph (what is computed from what):", *edges(stages)]
-    lines += ["", estimate(missing, profile.name)]
+    lines += ["", "graph (what is computed from what):", *edges(stages), ""]
+    left = to_compute(wanted, store, recorded, "missing")
+    if known := len(to_compute(wanted, store, None, "missing")) - len(left):
+        rest = [stage for stage in graph(left) if not store.done(stage)]
+        lines += [
+            f"{known} of {len(goals)} scores are recorded; for the {len(left)} that are neither "
+            "there nor recorded:",
+            f"  {estimate(rest, profile.name)}",
+            "for all that is not there (--compute all):",
+        ]
+    lines += [("  " if known else "") + estimate(missing, profile.name)]
     measured = set(_costs(profile.name).index)
     untimed = calculation(
         [stage for stage in missing if kind_of(stage) not in measured], pipeline, gpu

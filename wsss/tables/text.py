@@ -76,18 +76,34 @@ Format = Literal["text", "csv", "markdown", "latex"]
 def render(lines: pd.DataFrame, how: Format) -> str:
     """Write a table of text as plain text, CSV, Markdown or LaTeX.
 
+    In CSV a standard deviation has a column of its own, and a dash is an empty cell.
+
     Examples
     --------
+    >>> print(render(pd.DataFrame({"paper": ["62.9"], "demo": ["60.5 ± 0.7"]}), "csv"))
+    paper,demo,demo sd
+    62.9,60.5,0.7
     >>> print(render(pd.DataFrame({"paper": ["62.9"], "demo": ["60.5 ± 0.7"]}), "markdown"))
     | paper   | demo       |
     |:--------|:-----------|
     | 62.9    | 60.5 ± 0.7 |
     """
     if how == "csv":
-        return lines.to_csv(index=False).rstrip("\n")
+        return _numbers(lines).to_csv(index=False).rstrip("\n")
     if how == "latex":
         text = lines.map(lambda value: value.replace("±", r"$\pm$"))
         return text.to_latex(index=False, escape=False).rstrip("\n")
     if how == "markdown":
         return lines.to_markdown(index=False, disable_numparse=True)
     return lines.to_string(index=False)
+
+
+def _numbers(lines: pd.DataFrame) -> pd.DataFrame:
+    """Take means and standard deviations apart."""
+    columns: dict[str, pd.Series] = {}
+    for name in lines:
+        parts = lines[name].replace("–", "").str.split(" ± ", expand=True)
+        columns[str(name)] = parts[0]
+        if 1 in parts:
+            columns[f"{name} sd"] = parts[1]
+    return pd.DataFrame(columns)
