@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from wsss.engine import default_runs
+from wsss.errors import told_in_one_line
 from wsss.evaluation import score
 from wsss.metrics import iou
 from wsss.pipeline import Pipeline
@@ -67,4 +68,5 @@ def main(data: Path, out: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    with told_in_one_line():
+        main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from wsss.engine import default_runs, run
+from wsss.errors import told_in_one_line
 from wsss.pipeline import Pipeline
 from wsss.profiles import photo
 from wsss.replacing import replacing
@@ -37,4 +38,5 @@ def main(data: Path, out: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    with told_in_one_line():
+        main(Path(sys.argv[1]), Path(sys.argv[2]))

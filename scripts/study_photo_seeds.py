@@ -27,6 +27,7 @@ from torch import Tensor
 
 from wsss.crf import DenseCRF
 from wsss.engine import default_runs, run
+from wsss.errors import told_in_one_line
 from wsss.evaluation import score
 from wsss.metrics import iou
 from wsss.pipeline import Pipeline
@@ -258,4 +259,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     torch.set_num_threads(1)
     folders = [Path(name) for name in sys.argv[1:]]
-    main(folders[0], folders[1], folders[2] if len(folders) == 3 else default_runs())
+    with told_in_one_line():
+        main(folders[0], folders[1], folders[2] if len(folders) == 3 else default_runs())

@@ -16,6 +16,7 @@ import pandas as pd
 
 from wsss.data.subset import Subset
 from wsss.engine import default_runs
+from wsss.errors import told_in_one_line
 from wsss.pipeline import PilotRecipe, Pipeline, Profile
 from wsss.profiles import photo
 from wsss.replacing import replacing
@@ -75,4 +76,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told_in_one_line():
+        main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,7 @@ from wsss.cli.options import (
 )
 from wsss.cli.reproduce import reproduce
 from wsss.cli.weights import weights_app
-from wsss.errors import InputError
+from wsss.errors import told_in_one_line
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -109,8 +108,5 @@ def data_check(
 def main() -> None:
     """Run the command; bad input ends in one line and status 2."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    try:
+    with told_in_one_line():
         app()
-    except (InputError, OSError) as error:  # a folder that cannot be written, say
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
