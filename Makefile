@@ -49,8 +49,8 @@ clean: ## remove pages and caches; RUNS=1 removes the results in runs/ too (hour
 NBVAL = OMP_NUM_THREADS=1 WSSS_PROFILE=smoke WSSS_RUNS=$(CURDIR)/runs/smoke $(PY) -m pytest --nbval-lax --nbval-current-env \
 	--nbval-sanitize-with tests/sanitize.cfg notebooks
 
-# What an installation takes at its peak, measured; almost half of it are CUDA's libraries, which
-# torch needs on Linux even without a GPU.
+# What .venv takes, measured; almost half of it are CUDA's libraries, which torch needs on Linux
+# even without a GPU. What pip downloads comes on top, in its temporary folder and its cache.
 DISK := 7100
 
 # An installation that was killed may look complete to pip, so the mark it leaves makes the next
@@ -60,8 +60,8 @@ DISK := 7100
 		|| { echo '$(PYTHON) is not a Python 3.11 with venv, 3.11.5 or newer: install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@if [ -e .venv/.unfinished ]; then rm -rf .venv; fi
 	@if [ -e $(PY) ]; then echo 'updating .venv'; else \
-		free=$$(df -Pm . | awk 'NR == 2 { print $$4 }'); \
-		if [ "$$(uname)" = Linux ] && [ "$$free" -lt $(DISK) ]; then \
+		free=$$(df -Pm . 2>/dev/null | awk 'NR == 2 { print $$4 }') || free=; \
+		if [ "$$(uname)" = Linux ] && [ "$${free:-$(DISK)}" -lt $(DISK) ]; then \
 			echo "$(CURDIR) has $$free MB free and .venv takes $(DISK): make room, or clone to another disk" >&2; exit 1; fi; \
 		echo 'creating .venv (about 3 minutes and 7 GB the first time)'; fi
 	@mkdir -p .venv && touch .venv/.unfinished

@@ -22,7 +22,7 @@ class InputError(ValueError):
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """End the process with the message alone and status 2, as every command and script does.
+    """End the process with the message alone and status 2, as `wsss` and the scripts on data do.
 
     Files that cannot be read or written count as well.
 

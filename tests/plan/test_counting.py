@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from wsss.pipeline import Pipeline
 from wsss.plan import COSTS, counts, edges, estimate, kind_of, plan
 from wsss.profiles import get_profile
 from wsss.stages import Store
-from wsss.tables import TABLES, asked, scores
+from wsss.tables import TABLES, Table, asked, scores
 
 
 def test_42_cells_are_30_trainings_of_16_seed_sets() -> None:
@@ -45,23 +46,30 @@ def test_plan_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+def recorded_of(pipeline: Pipeline, tables: Iterable[Table]) -> pd.DataFrame:
+    return pd.DataFrame([
+        {"testing": each.testing, "identity": each.stage.identity, "miou": 50.0}
+        for table in tables
+        for each in asked(table, pipeline, [0])
+    ])  # fmt: skip
+
+
 def test_a_plan_tells_what_is_recorded(tmp_path: Path) -> None:
     pipeline, store = Pipeline(get_profile("demo")), Store(tmp_path)
-    recorded = pd.DataFrame([
-        {"testing": each.testing, "identity": each.stage.identity, "miou": 50.0}
-        for table in TABLES.values()
-        for each in asked(table, pipeline, [0])
-        if table.name != "table1"
-    ])  # fmt: skip
+    others = (table for table in TABLES.values() if table.name != "table1")
+    recorded = recorded_of(pipeline, others)
     lines = plan(pipeline, store, [0], recorded=recorded).splitlines()
     rest = [s for s in graph(scores(TABLES["table1"], pipeline, [0])) if not store.done(s)]
     everything = graph(s for t in TABLES.values() for s in scores(t, pipeline, [0]))
-    assert lines[-4:] == [
-        "23 of 30 scores are recorded; for the 7 that are neither there nor recorded:",
-        f"  {estimate(rest, 'demo')}",
-        "for all that is not there (--compute all):",
-        f"  {estimate(everything, 'demo')}",
+    assert lines[-5:] == [
+        "23 of 30 scores are not there, but recorded",
+        f"without them, {estimate(rest, 'demo')}",
+        "",
+        "with them (wsss reproduce --compute all):",
+        estimate(everything, "demo"),
     ]
+    whole = recorded_of(pipeline, TABLES.values())
+    assert "without them" not in plan(pipeline, store, [0], recorded=whole)
     assert "recorded" not in plan(pipeline, store, [1], recorded=recorded)
 
 

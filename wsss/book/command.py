@@ -82,7 +82,7 @@ def reproduce(
 def compute_tables(
     profile: str, runs: Path, data: Path | None, parameters: Mapping[str, Any] | None
 ) -> None:
-    """Compute in one graph what tables and claims need and nothing records; notebooks then read.
+    """Compute in one graph what tables and claims need and nothing records.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def figure5(
     Parameters
     ----------
     pipeline, store : Pipeline, Store
-        Profile and results; the segmenters must have been trained.
+        Profile and results; the segmenters must have been trained, the validation images be there.
     recipes : mapping
         From a title to the seeds that a segmenter is trained on. Each is shown for every segmenter
         of the profile; those whose networks the profile lacks are left out.
@@ -84,7 +84,7 @@ def compare_predictions(
     Parameters
     ----------
     pipeline, store : Pipeline, Store
-        Profile and results; the segmenters must have been trained.
+        Profile and results; the segmenters must have been trained, the validation images be there.
     recipes : mapping
         From a title to what a segmenter is trained on. Of those whose networks the profile casts,
         the first and the last are compared; if there is only one, it is compared with the truth.

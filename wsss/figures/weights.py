@@ -75,6 +75,7 @@ def figure4(
     segmenter = pipeline.segmenter(recipe, rng_seed)
     trace = read_trace(store, WeightTrace(segmenter=segmenter))
     data, masks = segmenter.images.load(store), TrueLabels(images=segmenter.images)
+    # The trace keeps no network, and the trained segmenter need not be there.
     untrained = segmenter.network.random.build("largefov", len(data.classes) + 1, rng_seed)
     stride = untrained.output_stride
 

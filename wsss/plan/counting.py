@@ -100,13 +100,11 @@ def plan(
     left = to_compute(wanted, store, recorded, "missing")
     if known := len(to_compute(wanted, store, None, "missing")) - len(left):
         rest = [stage for stage in graph(left) if not store.done(stage)]
-        lines += [
-            f"{known} of {len(goals)} scores are recorded; for the {len(left)} that are neither "
-            "there nor recorded:",
-            f"  {estimate(rest, profile.name)}",
-            "for all that is not there (--compute all):",
-        ]
-    lines += [("  " if known else "") + estimate(missing, profile.name)]
+        lines += [f"{known} of {len(goals)} scores are not there, but recorded"]
+        if left:
+            lines += [f"without them, {estimate(rest, profile.name)}"]
+        lines += ["", "with them (wsss reproduce --compute all):"]
+    lines += [estimate(missing, profile.name)]
     measured = set(_costs(profile.name).index)
     untimed = calculation(
         [stage for stage in missing if kind_of(stage) not in measured], pipeline, gpu

@@ -28,7 +28,7 @@ def provenance_line(
     pipeline, store : Pipeline, Store
         Profile and results.
     more : sequence of Stage
-        Computed stages that the page shows besides.
+        Stages that the page shows besides, computed or recorded.
 
     Returns
     -------

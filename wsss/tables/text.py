@@ -76,7 +76,8 @@ Format = Literal["text", "csv", "markdown", "latex"]
 def render(lines: pd.DataFrame, how: Format) -> str:
     """Write a table of text as plain text, CSV, Markdown or LaTeX.
 
-    In CSV a standard deviation has a column of its own, and a dash is an empty cell.
+    In CSV standard deviations, if there are any, have a column of their own, and a dash is an
+    empty cell.
 
     Examples
     --------

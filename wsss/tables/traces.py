@@ -70,7 +70,7 @@ def reproduce_traces(
     known = known[known["identity"].isin([trace.identity for trace in lacking])]
     run([trace for trace in lacking if trace.identity not in set(known["identity"])], store)
     here = trace_lines([trace for trace in traces if store.done(trace)], store)
-    found = [lines for lines in (here, known) if not lines.empty]
+    found = [lines for lines in (here, known) if not lines.empty] or [known]
     lines = pd.DataFrame(pd.concat(found))
     return lines.sort_values(by=["rng_seed", "epoch"], ignore_index=True)
 
