@@ -63,7 +63,7 @@ DISK := 7100
 		free=$$(df -Pm . 2>/dev/null | awk 'NR == 2 { print $$4 }') || free=; \
 		if [ "$$(uname)" = Linux ] && [ "$${free:-$(DISK)}" -lt $(DISK) ]; then \
 			echo "$(CURDIR) has $$free MB free and .venv takes $(DISK): make room, or clone to another disk" >&2; exit 1; fi; \
-		echo 'creating .venv (about 3 minutes and 7 GB the first time)'; fi
+		echo 'creating .venv (about 2 minutes and 7 GB the first time)'; fi
 	@mkdir -p .venv && touch .venv/.unfinished
 	@$(PYTHON) -m venv .venv
 	@if command -v "$${CXX:-c++}" >/dev/null; then cat requirements.lock; \

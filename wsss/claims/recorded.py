@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -47,13 +48,15 @@ def _weighed(claim: Claim, traces: pd.DataFrame | None) -> pd.DataFrame:
     """Compare right and wrong labels after the last epoch; a column a random seed."""
     if traces is None or traces.empty:
         return pd.DataFrame()
-    last = traces.sort_values("epoch").groupby("rng_seed").tail(1).sort_values("rng_seed")
+    gaps = dict(sorted(_last_gaps(traces, "rng_seed").items()))
     (comparison,) = claim.comparisons
-    return pd.DataFrame(
-        [[weight_gap(seen) for seen in last.to_dict("records")]],
-        index=[comparison.name],
-        columns=last["rng_seed"].to_list(),
-    )
+    return pd.DataFrame([list(gaps.values())], index=[comparison.name], columns=list(gaps))
+
+
+def _last_gaps(traces: pd.DataFrame, key: str) -> dict[Any, float]:
+    """Gap of weights after the last epoch, by a column that tells traces apart."""
+    last = traces.sort_values("epoch").groupby(key).tail(1)
+    return {line[key]: weight_gap(line) for line in last.to_dict("records")}
 
 
 def _differences(claim: Claim, figures: Mapping[AnyRecipe, Mapping[int, float]]) -> pd.DataFrame:
@@ -102,8 +105,7 @@ def known_figures(
         if testing == pipeline.profile.testing
     }
     if traces is not None and not traces.empty:
-        last = traces.sort_values("epoch").groupby("identity").tail(1)
-        figures |= {str(line["identity"]): weight_gap(line) for line in last.to_dict("records")}
+        figures |= _last_gaps(traces, "identity")
     return figures
 
 

@@ -268,7 +268,7 @@ def _link(source: Path, path: Path) -> None:
         for link in (aside.hardlink_to, aside.symlink_to):
             try:
                 link(source)
-            except (OSError, NotImplementedError):  # another disk; no such links there
+            except OSError:  # another disk, or one that knows no such links
                 continue
             return
         shutil.copyfile(source, aside)
