@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 from wsss.stages.store import environment
 
 RESULTS = Path(__file__).parent / "results"
@@ -231,6 +231,6 @@ def write(part: str, rows: Sequence[Row], *, ours: str, usual: str = "") -> Path
     print(table[shown].to_string(index=False, float_format="{:.4g}".format, na_rep=""))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{part}.csv"
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         table.to_csv(aside, index=False, float_format="%.6g")
     return path

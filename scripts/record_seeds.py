@@ -16,10 +16,10 @@ import pandas as pd
 from wsss.engine import default_runs
 from wsss.errors import told_in_one_line
 from wsss.evaluation import score
+from wsss.files import atomic_write
 from wsss.metrics import iou
 from wsss.pipeline import Pipeline
 from wsss.profiles import photo
-from wsss.replacing import replacing
 from wsss.report import quality
 from wsss.stages import Labels, Store
 from wsss.stages.store import commit
@@ -61,7 +61,7 @@ def main(data: Path, out: Path) -> None:
                 )
     if not lines:
         sys.exit(f"{store.runs} holds no seeds of the profile photo: WSSS_RUNS names the folder")
-    with replacing(out / "seeds.csv") as aside:
+    with atomic_write(out / "seeds.csv") as aside:
         pd.DataFrame(lines).to_csv(aside, index=False)
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from wsss.engine import default_runs, run
 from wsss.errors import told_in_one_line
+from wsss.files import atomic_write
 from wsss.pipeline import Pipeline
 from wsss.profiles import photo
-from wsss.replacing import replacing
 from wsss.stages import Store, WeightTrace
 from wsss.tables import EVERYTHING, trace_lines
 
@@ -31,7 +31,7 @@ def main(data: Path, out: Path) -> None:
     ]
     run(traces, store)
     lines = trace_lines(traces, store).round({"right": 5, "wrong": 5, "accuracy": 5})
-    with replacing(out / "traces.csv") as aside:
+    with atomic_write(out / "traces.csv") as aside:
         lines.to_csv(aside, index=False)
 
 

@@ -17,9 +17,9 @@ import pandas as pd
 
 from wsss.engine import default_runs, run
 from wsss.errors import told_in_one_line
+from wsss.files import atomic_write
 from wsss.pipeline import Pipeline
 from wsss.profiles import photo
-from wsss.replacing import replacing
 from wsss.stages import Store
 from wsss.tables import TABLE1, TABLE2, TABLE5, records, reproduce, scores
 from wsss.training import Schedule
@@ -58,7 +58,7 @@ def main(data: Path, out: Path) -> None:
         frame = reproduce(table, pipeline, store, rng_seeds=[RNG_SEED], quiet=True)
         lines.append(records(frame, store, table, profile.name).assign(times=TIMES))
     out.mkdir(parents=True, exist_ok=True)
-    with replacing(out / "longer.csv") as aside:
+    with atomic_write(out / "longer.csv") as aside:
         pd.concat(lines).to_csv(aside, index=False)
 
 

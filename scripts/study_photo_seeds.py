@@ -29,10 +29,10 @@ from wsss.crf import DenseCRF
 from wsss.engine import default_runs, run
 from wsss.errors import told_in_one_line
 from wsss.evaluation import score
+from wsss.files import atomic_write
 from wsss.metrics import iou
 from wsss.pipeline import Pipeline
 from wsss.profiles import ANIMALS, photo
-from wsss.replacing import replacing
 from wsss.saliency import cam_background
 from wsss.seeds import crf_seeds_of_image, threshold_seed
 from wsss.stages import (
@@ -250,7 +250,7 @@ def main(data: Path, record: Path, runs: Path) -> None:
     table = pd.DataFrame(lines)
     names = table["labels"].fillna("")
     table.insert(4, "settings", [settings(name.removeprefix("T + ")) for name in names])
-    with replacing(record) as aside:
+    with atomic_write(record) as aside:
         table.round(2).to_csv(aside, index=False)
 
 

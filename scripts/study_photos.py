@@ -17,9 +17,9 @@ import pandas as pd
 from wsss.data.subset import Subset
 from wsss.engine import default_runs
 from wsss.errors import told_in_one_line
+from wsss.files import atomic_write
 from wsss.pipeline import PilotRecipe, Pipeline, Profile
 from wsss.profiles import photo
-from wsss.replacing import replacing
 from wsss.stages import PhotoFolder, Store, read_score
 
 # Images a class, crop, steps at least: a training ends with a whole epoch.
@@ -71,7 +71,7 @@ def main() -> None:
             | {"commit": origin["commit"], "day": origin["started"][:10]}
         )
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(args.out) as aside:
+        with atomic_write(args.out) as aside:
             pd.DataFrame(lines).to_csv(aside, index=False)
 
 

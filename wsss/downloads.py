@@ -19,7 +19,7 @@ from urllib.request import urlopen
 from tqdm import tqdm
 
 from wsss.errors import InputError
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 1 << 20
@@ -189,7 +189,7 @@ def fetch(name: str, source: str | None = None) -> Path:
     for address in (source,) if source else found.file.sources:
         try:
             found.path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(found.path) as path:
+            with atomic_write(found.path) as path:
                 _receive(address, path, found.file)
                 if difference := _difference(path, found.file):
                     raise InputError(difference.replace(str(path), "what it sent"))

@@ -22,7 +22,7 @@ from PIL import Image
 from wsss.data.labels import VOC_CLASSES
 from wsss.data.pictures import voc_palette, write_mask_png
 from wsss.errors import InputError
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
 ARCHIVE = "comp6_test_cls.tar.gz"
@@ -90,7 +90,7 @@ def write_submission(
         written.add(image_id)
     if missing := sorted(sizes.keys() - written):
         raise InputError(f"{folder / missing[0]}.png: {len(missing)} of {len(sizes)} are missing")
-    with replacing(out / ARCHIVE) as aside:
+    with atomic_write(out / ARCHIVE) as aside:
         _pack(folder, aside)
         check_submission(aside, sizes)
     return out / ARCHIVE

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.errors import InputError
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def write_whole(path: Path, text: str) -> None:
     text : str
         All of it.
     """
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from wsss.data.inert import read_npy_dict
 from wsss.errors import InputError
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 
 VOC_CLASSES: tuple[str, ...] = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -188,7 +188,7 @@ def write_labels_csv(
             f"{path}: labels of shape {present.shape} do not fit {len(ids)} ids and "
             f"{len(classes)} classes"
         )
-    with replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as stream:
+    with atomic_write(path) as aside, aside.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["id", *classes])
         table.writerows(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsss.errors import InputError
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -77,7 +77,7 @@ def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:
         raise InputError(f"{path}: a mask is (H, W) of uint8, this is {mask.shape} of {mask.dtype}")
     picture = Image.fromarray(mask)
     picture.putpalette(voc_palette().tobytes())
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         picture.save(aside, format="PNG")
 
 

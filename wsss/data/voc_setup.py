@@ -21,7 +21,7 @@ from wsss.data.labels import VOC_CLASSES, Difficult, read_labels_xml, write_labe
 from wsss.data.pictures import read_image_size, write_mask_png
 from wsss.data.sbd import SbdFolder
 from wsss.errors import InputError
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 
 IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
 SPLITS = ("train", "train_aug", "val", "test")
@@ -116,7 +116,7 @@ def adopt_voc(
     ids = [each for each in every if each in labels]
     write_labels_csv(out / "labels.csv", ids, VOC_CLASSES, np.array([labels[each] for each in ids]))
     for split, members in splits.items():
-        with replacing(out / LISTS / f"{split}.txt") as aside:
+        with atomic_write(out / LISTS / f"{split}.txt") as aside:
             aside.write_text("".join(f"{each}\n" for each in members))
     counts = {
         split: (len(members), sum((out / MASKS / f"{each}.png").exists() for each in members))
@@ -224,7 +224,7 @@ def _claim(out: Path, classes: Sequence[str] | None) -> None:
             raise InputError(f"{out}: was made for other classes; give a new folder")
     for folder in (IMAGES, MASKS, LISTS):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    with replacing(mark) as aside:
+    with atomic_write(mark) as aside:
         aside.write_text(settings)
 
 
@@ -264,7 +264,7 @@ def _link(source: Path, path: Path) -> None:
     if path.is_file():
         return
     source = source.resolve()
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         for link in (aside.hardlink_to, aside.symlink_to):
             try:
                 link(source)

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
+from wsss.files import atomic_write
 from wsss.grid import feature_pixels
 from wsss.inference import batches_of_one_shape, network_input
 from wsss.losses import seed_weights
 from wsss.models.network import Network
-from wsss.replacing import replacing
 from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Stage
 
@@ -127,7 +127,7 @@ def at_features(label_map: np.ndarray, output_stride: int) -> np.ndarray:
 def _keep(epoch: int, model: Network, *, look: Callable[..., dict[str, Any]], folder: Path) -> None:
     """Write what is seen after an epoch; after a kill, its file is whole or absent."""
     path = folder / f"epoch_{epoch:04d}.npz"
-    with replacing(path) as aside, aside.open("wb") as file:
+    with atomic_write(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, **look(model))
 
 

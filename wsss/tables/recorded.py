@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from wsss.errors import InputError
-from wsss.replacing import replacing
+from wsss.files import atomic_write
 from wsss.tables.paper import TABLES_AND_CLAIM13
 
 Compute = Literal["missing", "none", "all"]
@@ -82,5 +82,5 @@ def keep(lines: pd.DataFrame, path: Path) -> None:
         lines = pd.concat([read_recorded(path.parent).query("table == @path.stem"), lines])
     lines = lines.drop_duplicates(KEY, keep="last").dropna(axis="columns", how="all")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         lines.to_csv(aside, index=False)

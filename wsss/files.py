@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place if all goes well.
 
     Examples
@@ -18,7 +18,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "classes.txt")
-    ...     with replacing(path) as aside:
+    ...     with atomic_write(path) as aside:
     ...         _ = aside.write_text("cat")
     ...     [each.name for each in Path(folder).iterdir()]
     ['classes.txt']
