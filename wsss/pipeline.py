@@ -1,298 +1,241 @@
-"""From the paper's words to stages: recipes, the choices of a profile, and the graph they make."""
+"""From the paper's words to stages and to numbers: a profile on a data folder, with its results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple, get_args
 
-from wsss.crf import PRESETS, DenseCRF
-from wsss.data.affine import Augmentation
+import pandas as pd
+
+from wsss.crf import PRESETS
 from wsss.inference import SCALES, Protocol
-from wsss.losses import Unknown
-from wsss.seeds import ClassConflict
+from wsss.paper import (
+    AnyRecipe,
+    Cell,
+    Part,
+    PilotRecipe,
+    Recipe,
+    Scales,
+    Table,
+    Testing,
+    get_table,
+)
+from wsss.profiles import Profile, get_profile
 from wsss.stages import (
+    RESULTS,
     AnyCams,
     AnySaliency,
     Cams,
     Classifier,
-    CrfSeeds,
     Images,
     Labels,
     LabelScore,
     MergedCams,
-    NetworkSpec,
     NoisyLabels,
     PhotoFolder,
+    Records,
     SaliencyName,
     Scenes,
+    Seeds,
     Segmenter,
     SegmenterScore,
-    ThresholdSeeds,
+    Stage,
+    Store,
     TrueLabels,
+    WeightTrace,
     choose_saliency,
+    default_runs,
+    keep_scores,
+    run,
 )
-from wsss.training import Schedule
 
-SeedType = Literal["T", "C"]
-Scales = Literal["single", "multi", "max", "mean"]
-CamNetwork = Literal["vgg16", "resnet38"]
-SegmenterNetwork = Literal["vgg16", "resnet101"]
-Testing = Literal["single", "crf", "ms", "ms+crf"]
-"""At one scale or at three with flip ("ms"), without or with a CRF after it."""
+Compute = Literal["missing", "none", "all"]
+"""What is neither computed nor recorded; nothing; or what is not computed, recorded or not."""
 
+WITH_CRF: Mapping[Testing, Testing] = {"single": "crf", "ms": "ms+crf"}
+"""A score with a CRF holds the one without it."""
 
-@dataclass(frozen=True)
-class Recipe:
-    """What a segmenter of the paper is trained on, in the paper's words.
-
-    Attributes
-    ----------
-    types : tuple of {"T", "C"}
-        Threshold seeds, CRF seeds (Sec. 4.2).
-    scales : {"single", "multi", "max", "mean"}
-        The first scale, every scale on its own, or all merged into one map (Table 3).
-    cam_networks : tuple of {"vgg16", "resnet38"}
-        Whose part the profile's networks play (Sec. 4.4).
-    weighted : bool
-        With the weights of Eq. 6, or plain (Eq. 4).
-    segmenter : {"vgg16", "resnet101"}
-        Whose part the profile's segmenter plays.
-    """
-
-    types: tuple[SeedType, ...]
-    scales: Scales = "single"
-    cam_networks: tuple[CamNetwork, ...] = ("vgg16",)
-    weighted: bool = True
-    segmenter: SegmenterNetwork = "vgg16"
+TEST_CRF: Mapping[Part, str] = {"plain": "vgg16_test", "residual": "resnet101_test"}
+"""Which of `wsss.crf.PRESETS` comes after a segmenter, if one does."""
 
 
-@dataclass(frozen=True)
-class PilotRecipe:
-    """Hand-made noise of the pilot experiment (Sec. 3): so many labels at such a ratio."""
+class Asked(NamedTuple):
+    """One number of a table, and the stage that it is read from."""
 
-    ratio: float
-    copies: int = 1
-
-
-@dataclass(frozen=True)
-class Profile:
-    """All choices of a profile.
-
-    Attributes
-    ----------
-    name : str
-        Name on the command line.
-    summary : str
-        One sentence.
-    source : callable
-        Data folder (or None) to the source of images. The choice among sources of image-level
-        labels, and whether "difficult" objects count, are made here: see `PhotoFolder.at`.
-    rng_seeds : tuple of int
-        Random seeds of the runs; each gives its own classifiers, segmenters and noise.
-    cam_networks, segmenters : mapping
-        From the network of the paper to the one that plays its part; cells of the tables that
-        need one that is missing are left out.
-    classifier_schedule, segmenter_schedule : Schedule
-        How they are trained.
-    classifier_augmentation, segmenter_augmentation : Augmentation
-        How their samples are varied.
-    scales : tuple of float
-        Input scales of the CAMs; the first is "single-scale" (Sec. 5.3: 1, 0.75, 0.5).
-    saliency : str
-        Where it comes from, see `wsss.stages.choose_saliency`.
-    foreground_above, background_below : float
-        Thresholds of Sec. 4.2.
-    crf : DenseCRF
-        The CRF of Sec. 4.2.
-    pilot_split : str
-        Split whose masks the pilot experiment spoils.
-    pilot_schedule : Schedule
-        How the pilot's segmenters are trained.
-    pilot_blocks : (float, float)
-        Sides of the noise's blocks, as shares of the square root of the foreground's area.
-    sharpness : float
-        s of Eq. 6 (Sec. 4.5: 1).
-    cam_floor : float
-        What a present class scores at least in the CRF seeds (not in the paper: 0).
-    class_conflict : {"argmax", "unknown"}
-        Where two classes pass the threshold, the larger one or unknown. Not settled by the paper
-        ("conflict" is not explained); the authors' ICD code takes the larger one.
-    cam_bias : bool
-        Whether CAMs hold the classifier's bias. Not in the paper, whose Eq. 2 has none; the
-        authors' ICD and MCIC code adds it.
-    renormalise_merged : bool
-        Whether maps merged over scales are divided by their maximum once more, so that a threshold
-        keeps its meaning. Not in the paper; irn's code does so with the sum of its scales.
-    unknown : {"counted", "left_out"}
-        What a seed that does not know a pixel does to the others (not in the paper).
-    testing : {"single", "crf", "ms", "ms+crf"}
-        How the segmenters of all tables are tested.
-    train_split : str
-        Split whose images and image-level labels are learnt from, and that seeds are made for.
-    seed_score_split : str
-        Part of it whose masks score the seeds; where a data folder has no such split, all of it.
-    other_schedules : mapping
-        For segmenters that are not trained by `segmenter_schedule`.
-    """
-
-    name: str
-    summary: str
-    source: Callable[[Path | None], Scenes | PhotoFolder]
-    rng_seeds: tuple[int, ...]
-    cam_networks: Mapping[CamNetwork, NetworkSpec]
-    segmenters: Mapping[SegmenterNetwork, NetworkSpec]
-    classifier_schedule: Schedule
-    classifier_augmentation: Augmentation
-    segmenter_schedule: Schedule
-    segmenter_augmentation: Augmentation
-    scales: tuple[float, ...]
-    saliency: SaliencyName
-    foreground_above: float
-    background_below: float
-    crf: DenseCRF
-    pilot_split: str
-    pilot_schedule: Schedule
-    pilot_blocks: tuple[float, float]
-    sharpness: float = 1.0
-    cam_floor: float = 0.0
-    class_conflict: ClassConflict = "argmax"
-    cam_bias: bool = False
-    renormalise_merged: bool = True
-    unknown: Unknown = "counted"
-    testing: Testing = "single"
-    train_split: str = "train"
-    seed_score_split: str = "train"
-    other_schedules: Mapping[SegmenterNetwork, Schedule] = field(default_factory=dict)
-
-    def casts(self, recipe: Recipe | PilotRecipe) -> bool:
-        """Whether every network that a recipe needs is played by one."""
-        if isinstance(recipe, PilotRecipe):
-            return "vgg16" in self.segmenters
-        return recipe.segmenter in self.segmenters and all(
-            network in self.cam_networks for network in recipe.cam_networks
-        )
+    table: Table
+    cell: Cell
+    rng_seed: int
+    testing: Testing
+    stage: SegmenterScore
 
 
 class Pipeline:
-    """A profile on a data folder: from the paper's words to stages.
+    """A profile on a data folder, with its results and random seeds.
 
     Parameters
     ----------
-    profile : Profile
-        The choices.
-    data : Path, optional
-        Data folder, if the profile reads one.
+    profile : str, Path or Profile
+        Name of a profile, a file of yours that holds one, or the value; see `wsss.profiles`.
+    data : str or Path, optional
+        Data folder, if the profile reads one. Without it recorded numbers can still be read.
+    rng_seeds : sequence of int, optional
+        Random seeds; none are those of the profile.
+    runs, results : str or Path, optional
+        Folder of computed results (`wsss.stages.default_runs`), and of recorded numbers
+        (``results/PROFILE``).
+    compute : {"missing", "none", "all"}
+        What `scores` computes: what is neither computed nor recorded, nothing, or all that is not
+        computed.
+    saliency : str, optional
+        Another source of saliency than the profile's, see `wsss.stages.choose_saliency`.
+    classes : sequence of str, optional
+        Other classes than the profile's, out of those that the data folder names; none are all.
+    workers, scheduler, quiet
+        As in `wsss.stages.run`.
+
+    Raises
+    ------
+    InputError
+        If there is no such profile, or the data folder cannot be read.
     """
 
-    def __init__(self, profile: Profile, data: Path | None = None) -> None:
-        self.profile = profile
-        self.data = data
-        self.source = profile.source(data)
+    def __init__(
+        self,
+        profile: str | Path | Profile = "demo",
+        data: str | Path | None = None,
+        *,
+        rng_seeds: Sequence[int] | None = None,
+        runs: str | Path | None = None,
+        results: str | Path | None = None,
+        compute: Compute = "missing",
+        saliency: SaliencyName | None = None,
+        classes: Sequence[str] | None = None,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        quiet: bool = False,
+    ) -> None:
+        found = profile if isinstance(profile, Profile) else get_profile(profile)
+        if saliency is not None:
+            found = replace(found, seeds=replace(found.seeds, saliency=saliency))
+        if classes is not None:
+            source = found.data.source.only(tuple(classes) or None)
+            found = replace(found, data=replace(found.data, source=source))
+        self.profile = found
+        self.data = Path(data) if data else None
+        self.rng_seeds = tuple(dict.fromkeys(map(int, rng_seeds or found.rng_seeds)))
+        self.compute: Compute = compute
+        self.records = Records(Path(results) if results else RESULTS / found.name)
+        known = Records() if compute == "all" else self.records
+        self.store = Store(Path(runs) if runs else default_runs(), self.data, known)
+        self.used: dict[str, tuple[Stage, Testing | None]] = {}
+        self._how = {"workers": workers, "scheduler": scheduler, "quiet": quiet}
+
+    # Stages: what a recipe stands for, before anything is computed.
+
+    @cached_property
+    def source(self) -> Scenes | PhotoFolder:
+        """Where the images come from; a folder is read once, to know it."""
+        return self.profile.data.source.at(
+            self.data,
+            recorded=self.records.fingerprint,
+            cache=self.store.runs / "fingerprints.json",
+        )
 
     @property
     def train_images(self) -> Images:
         """The images that are learnt from."""
-        return self.images(self.profile.train_split)
+        return self.images(self.profile.data.train)
 
     @cached_property
     def saliency(self) -> AnySaliency:
         """Saliency of the images that are learnt from; maps are read once, to know them."""
-        return choose_saliency(self.profile.saliency, self.train_images, self.data)
+        return choose_saliency(self.profile.seeds.saliency, self.train_images, self.data)
 
     def images(self, split: str) -> Images:
         """Return a split of the data."""
         return Images(source=self.source, split=split)
 
-    def classifier(self, network: CamNetwork, rng_seed: int) -> Classifier:
-        """Return the classifier in the part of a network."""
+    def classifier(self, part: Part = "plain", rng_seed: int = 0) -> Classifier:
+        """Return the classifier in a part."""
+        training = self.profile.classifier
         return Classifier(
             images=self.train_images,
-            network=self.profile.cam_networks[network],
-            schedule=self.profile.classifier_schedule,
-            augmentation=self.profile.classifier_augmentation,
+            network=training.networks[part],
+            schedule=training.schedule_of(part),
+            augmentation=training.augmentation,
             rng_seed=rng_seed,
         )
 
-    def cams(self, network: CamNetwork, scales: Scales, rng_seed: int) -> list[AnyCams]:
+    def cams(
+        self, part: Part = "plain", scales: Scales = "multi", rng_seed: int = 0
+    ) -> list[AnyCams]:
         """Return the maps of one network: one set, one a scale, or one merged."""
-        classifier, images = self.classifier(network, rng_seed), self.train_images
+        classifier, choices = self.classifier(part, rng_seed), self.profile.cams
         every = [
-            Cams(classifier=classifier, images=images, scale=scale, bias=self.profile.cam_bias)
-            for scale in self.profile.scales
+            Cams(classifier=classifier, images=self.train_images, scale=scale, bias=choices.bias)
+            for scale in choices.scales
         ]
-        if scales == "single":
-            return [every[0]]
-        if scales == "multi":
-            return list(every)
-        renormalise = self.profile.renormalise_merged
-        return [MergedCams(cams=tuple(every), how=scales, renormalise=renormalise)]
+        if scales in ("single", "multi"):
+            return list(every[: 1 if scales == "single" else None])
+        return [MergedCams(cams=tuple(every), how=scales, renormalise=choices.renormalise)]
 
-    def seeds(self, kind: SeedType, cams: AnyCams) -> ThresholdSeeds | CrfSeeds:
+    def seeds(self, letter: str, cams: AnyCams) -> Seeds:
         """Return the seeds of one type from one set of maps."""
-        if kind == "C":
-            return CrfSeeds(
-                cams=cams,
-                saliency=self.saliency,
-                crf=self.profile.crf,
-                cam_floor=self.profile.cam_floor,
-            )
-        return ThresholdSeeds(
-            cams=cams,
-            saliency=self.saliency,
-            foreground_above=self.profile.foreground_above,
-            background_below=self.profile.background_below,
-            class_conflict=self.profile.class_conflict,
-        )
+        rule = self.profile.seeds.rule(letter)
+        return Seeds(cams=cams, saliency=self.saliency, rule=rule)
 
-    def label_score(self, labels: Labels) -> LabelScore:
-        """Return the score of label maps themselves."""
-        split = self.profile.seed_score_split
-        if isinstance(self.source, PhotoFolder) and split not in self.source.splits:
-            split = self.profile.train_split
-        return LabelScore(labels=labels, images=self.images(split))
-
-    def labels(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:
+    def labels(self, recipe: AnyRecipe, rng_seed: int = 0) -> tuple[Labels, ...]:
         """Return all label maps of a recipe."""
         if isinstance(recipe, PilotRecipe):
             return self._pilot_labels(recipe, rng_seed)
         return tuple(
-            self.seeds(kind, cams)
-            for network in recipe.cam_networks
-            for cams in self.cams(network, recipe.scales, rng_seed)
-            for kind in recipe.types
+            self.seeds(letter, cams)
+            for part in recipe.cam_networks
+            for cams in self.cams(part, recipe.scales, rng_seed)
+            for letter in recipe.types
         )
 
-    def segmenter(self, recipe: Recipe | PilotRecipe, rng_seed: int) -> Segmenter:
+    def label_score(self, labels: Labels) -> LabelScore:
+        """Return the score of label maps themselves."""
+        choices = self.profile.data
+        split = choices.seeds_scored_on
+        return LabelScore(
+            labels=labels,
+            images=self.images(split if split in self.source.splits else choices.train),
+        )
+
+    def segmenter(self, recipe: AnyRecipe, rng_seed: int = 0) -> Segmenter:
         """Return the segmenter trained on a recipe's label maps."""
-        pilot = isinstance(recipe, PilotRecipe)
-        profile, network = self.profile, "vgg16" if pilot else recipe.segmenter
-        usual = profile.other_schedules.get(network, profile.segmenter_schedule)
+        profile, pilot = self.profile, isinstance(recipe, PilotRecipe)
+        training, weighting = profile.segmenter, profile.weighting
         return Segmenter(
             labels=self.labels(recipe, rng_seed),
-            network=profile.segmenters[network],
-            schedule=profile.pilot_schedule if pilot else usual,
-            augmentation=profile.segmenter_augmentation,
-            # The pilot comes before WST in the paper: its two labels are averaged (Eq. 4).
-            sharpness=0.0 if pilot or not recipe.weighted else profile.sharpness,
-            unknown=profile.unknown,
+            network=training.networks[recipe.segmenter],
+            schedule=profile.pilot.schedule if pilot else training.schedule_of(recipe.segmenter),
+            augmentation=training.augmentation,
+            sharpness=weighting.sharpness if isinstance(recipe, Recipe) and recipe.weighted else 0,
+            unknown=weighting.unknown,
             rng_seed=rng_seed,
         )
 
-    def protocol(self, recipe: Recipe | PilotRecipe, testing: Testing | None = None) -> Protocol:
+    def trace(self, recipe: AnyRecipe, rng_seed: int = 0) -> WeightTrace:
+        """Return the look into that segmenter's training (Fig. 4)."""
+        return WeightTrace(segmenter=self.segmenter(recipe, rng_seed))
+
+    def protocol(self, recipe: AnyRecipe, testing: Testing | None = None) -> Protocol:
         """Return how a recipe's segmenter is tested, by default the profile's way."""
         testing = testing or self.profile.testing
-        network = "vgg16" if isinstance(recipe, PilotRecipe) else recipe.segmenter
         return Protocol(
             scales=SCALES if testing.startswith("ms") else (1.0,),
             flip=testing.startswith("ms"),
-            crf=PRESETS[f"{network}_test"] if testing.endswith("crf") else None,
+            crf=PRESETS[TEST_CRF[recipe.segmenter]] if testing.endswith("crf") else None,
         )
 
     def score(
-        self, recipe: Recipe | PilotRecipe, rng_seed: int, testing: Testing | None = None
+        self, recipe: AnyRecipe, rng_seed: int = 0, testing: Testing | None = None
     ) -> SegmenterScore:
         """Return the score of that segmenter on the validation images."""
         return SegmenterScore(
@@ -302,10 +245,10 @@ class Pipeline:
         )
 
     def _pilot_labels(self, recipe: PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:
-        images = self.images(self.profile.pilot_split)
+        choices = self.profile.pilot
+        images, (smallest, largest) = self.images(choices.split), choices.blocks
         if recipe.ratio == 0:
             return (TrueLabels(images=images),)
-        smallest, largest = self.profile.pilot_blocks
         return tuple(
             NoisyLabels(
                 images=images,
@@ -317,3 +260,124 @@ class Pipeline:
             )
             for copy_number in range(recipe.copies)
         )
+
+    @property
+    def richest(self) -> Recipe:
+        """The recipe of the most seeds that the profile's networks make: the paper's twelve."""
+        recipe = self.cells(get_table("table5"))[-1].recipe
+        assert isinstance(recipe, Recipe)
+        return recipe
+
+    def classes_left_out(self) -> str:
+        """Say which of a data folder's classes are not learnt; empty if all are."""
+        if self.data is None or not isinstance(self.source, PhotoFolder):
+            return ""
+        return self.source.folder(self.data).left_out(self.profile.data.train)
+
+    # Numbers: computed where they are missing, read from wherever they are.
+
+    def run(self, goals: Iterable[Stage]) -> None:
+        """Compute what is missing of some stages, so that their results can be opened."""
+        goals = list(goals)
+        self.used |= {stage.identity: (stage, None) for stage in goals}
+        run(goals, self.store, **self._how)
+
+    def provide(self, numbers: Iterable[tuple[Stage, Testing | None]]) -> None:
+        """Compute the stages of numbers that are neither computed nor recorded, as `compute` says.
+
+        Parameters
+        ----------
+        numbers : iterable of (Stage, str or None)
+            Stages, and which of a score's numbers is meant.
+        """
+        numbers = list(numbers)
+        self.used |= {stage.identity: (stage, way) for stage, way in numbers}
+        if self.compute != "none":
+            missing = [stage for stage, way in numbers if self.store.missing(stage, way)]
+            run(missing, self.store, **self._how)
+
+    def cells(self, table: Table) -> list[Cell]:
+        """List the cells of a table whose networks the profile has."""
+        return [cell for cell in table.cells if self.profile.casts(cell.recipe)]
+
+    def asked(
+        self, *tables: str | Table, testing: Testing | Literal["all"] | None = None
+    ) -> list[Asked]:
+        """List the numbers of tables: one a random seed, cell and way of testing.
+
+        Parameters
+        ----------
+        *tables : str or Table
+            Names, see `wsss.paper.get_table`, or values.
+        testing : {"single", "crf", "ms", "ms+crf", "all"}, optional
+            How segmenters are tested; by default the profile's way. If all ways are asked for,
+            those with and without a CRF are read from one stage.
+        """
+        if testing == "all":
+            ways = [(way, WITH_CRF.get(way, way)) for way in get_args(Testing)]
+        else:
+            ways = [(testing or self.profile.testing,) * 2]
+        found = [get_table(each) if isinstance(each, str) else each for each in tables]
+        return [
+            Asked(table, cell, rng_seed, way, self.score(cell.recipe, rng_seed, tested))
+            for table in found
+            for rng_seed in self.rng_seeds
+            for cell in self.cells(table)
+            for way, tested in ways
+        ]
+
+    def scores(
+        self, *tables: str | Table, testing: Testing | Literal["all"] | None = None
+    ) -> pd.DataFrame:
+        """Compute what is missing of some tables and return their scores.
+
+        Parameters
+        ----------
+        *tables, testing
+            As in `asked`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One line a random seed, cell and way of testing: ``profile``, ``table``, ``row``,
+            ``column``, ``seeds`` (how many label maps train the segmenter), ``paper``, ``testing``,
+            ``rng_seed``; then what `wsss.stages.Store.read` gives: ``miou`` and more in percent,
+            ``identity``, ``origin`` ("computed" or "recorded") and how it was made. What is not to
+            be had is left out.
+        """
+        wanted = self.asked(*tables, testing=testing)
+        self.provide((each.stage, each.testing) for each in wanted)
+        lines = []
+        for table, cell, rng_seed, way, stage in wanted:
+            told = {
+                "profile": self.profile.name,
+                "table": table.name,
+                "row": cell.row,
+                "column": cell.column,
+                "seeds": len(stage.segmenter.labels),
+                "paper": cell.paper,
+                "testing": way,
+                "rng_seed": rng_seed,
+            }
+            if (numbers := self.store.read(stage, way)) is not None:
+                lines.append({**told, **numbers, **told})  # told comes first, and wins
+        named = ["profile", "table", "row", "column", "seeds", "paper", "testing", "rng_seed"]
+        return pd.DataFrame(lines, columns=None if lines else [*named, "miou", "origin"])
+
+    def record(self, scores: pd.DataFrame, folder: Path) -> None:
+        """Keep computed scores, as `scores` returns them, in ``scores.csv`` of a folder."""
+        lines = pd.DataFrame(scores[scores["origin"] == "computed"])
+        lines = lines.drop(columns=["paper", "origin"]).assign(images=self._fingerprint)
+        percent = ["miou", "missed", "confused", "spilled"]
+        percent += [name for name in lines if str(name).startswith("iou ")]
+        keep_scores(lines.round(dict.fromkeys(percent, 2)), folder)
+
+    @property
+    def _fingerprint(self) -> str:
+        """What the images are known by."""
+        return getattr(self.source, "fingerprint", self.source.identity)
+
+    def read(self, stage: Stage) -> dict[str, Any]:
+        """Read the numbers of a stage, computing it where they are missing."""
+        self.provide([(stage, None)])
+        return self.store.read(stage) or {}

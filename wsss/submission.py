@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsss.data.labels import VOC_CLASSES
-from wsss.data.pictures import voc_palette, write_mask_png
+from wsss.data.pictures import shrink, voc_palette, write_mask_png
 from wsss.errors import InputError
 from wsss.files import atomic_write
+from wsss.inference import Protocol, predict
+from wsss.models.network import Network
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
 ARCHIVE = "comp6_test_cls.tar.gz"
@@ -94,6 +96,34 @@ def write_submission(
         _pack(folder, aside)
         check_submission(aside, sizes)
     return out / ARCHIVE
+
+
+def predict_full_size(
+    model: Network,
+    images: Sequence[NDArray[np.uint8]],
+    protocol: Protocol,
+    *,
+    longest_side: int | None,
+) -> list[NDArray[np.uint8]]:
+    """Predict images at the size that a segmenter was trained at, and enlarge the label maps.
+
+    Parameters
+    ----------
+    model, images, protocol
+        As in `wsss.inference.predict`.
+    longest_side
+        To which the training photos were shrunk; None if they were not.
+
+    Returns
+    -------
+    list of (H, W) uint8
+        Label maps as large as the images.
+    """
+    seen = [shrink(image, longest_side) for image in images]
+    return [
+        np.asarray(Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST))
+        for labels, image in zip(predict(model, seen, protocol), images, strict=True)
+    ]
 
 
 def voc_numbers(classes: Sequence[str]) -> NDArray[np.uint8]:

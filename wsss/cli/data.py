@@ -1,4 +1,4 @@
-"""The command ``wsss data voc``: VOC 2012 as a data folder (Sec. 5.1)."""
+"""The commands ``wsss data``: VOC 2012 as a data folder (Sec. 5.1), drawn scenes, checks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import typer
 
 from wsss.cli.options import names
 
+data_app = typer.Typer(no_args_is_help=True, help="Make or check a data folder.")
+
 
 class Difficult(StrEnum):
     """What becomes of objects that VOC marks difficult."""
@@ -18,6 +20,7 @@ class Difficult(StrEnum):
     drop = "drop"
 
 
+@data_app.command("voc")
 def data_voc(
     devkit: Annotated[Path, typer.Option(help="An unpacked VOCdevkit or VOC2012.")],
     out: Annotated[Path, typer.Option(help="New folder, or one that this command made.")],
@@ -46,3 +49,39 @@ def data_voc(
         difficult=difficult.value,
     )
     typer.echo(str(adopted))
+
+
+@data_app.command("demo")
+def data_demo(
+    out: Annotated[Path, typer.Option("--out", help="New or empty folder.")],
+    train: Annotated[int, typer.Option(min=1, help="Scenes to train on.")] = 480,
+    val: Annotated[int, typer.Option(min=1, help="Scenes to validate on.")] = 400,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 1,
+) -> None:
+    """Draw the demo's scenes into a folder in the VOC layout, identical for the same seed."""
+    from wsss.data.scenes import write_scenes
+
+    folder = write_scenes(out, train=train, val=val, pilot=min(80, train), rng_seed=seed)
+    typer.echo(f"{train} + {val} scenes in {folder}")
+
+
+@data_app.command("check")
+def data_check(
+    data: Annotated[Path, typer.Option("--data", envvar="WSSS_DATA", help="Folder to check.")],
+    classes: Annotated[
+        str | None, typer.Option(help="Restrict to some classes, separated by commas.")
+    ] = None,
+) -> None:
+    """Say what a data folder holds, its saliency maps included, and what is wrong with it."""
+    from wsss.data import check_folder
+    from wsss.stages import check_maps
+
+    report = check_folder(data, names(classes))
+    typer.echo(str(report))
+    if not report.ok:
+        raise typer.Exit(1)
+    notes, problems = check_maps(data)
+    for kind, lines in (("note", notes), ("problem", problems)):
+        typer.echo("".join(f"{kind}: {line}\n" for line in lines), nl=False)
+    if problems:
+        raise typer.Exit(1)

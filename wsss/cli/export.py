@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from wsss.cli.options import DataOption, RunsOption, SaliencyOption, Way, pipeline_of
+from wsss.cli.options import DataOption, RunsOption, SaliencyOption, TestingOption, WorkersOption
 from wsss.errors import InputError
-
-if TYPE_CHECKING:
-    from wsss.tables import Cell
+from wsss.paper import Cell, get_table
 
 CHUNK = 64
 """Images read and predicted before their label maps are written."""
@@ -29,21 +27,13 @@ def export_voc_test(
     data: DataOption = None,
     saliency: SaliencyOption = None,
     rng_seed: Annotated[int, typer.Option(min=0, help="Random seed of the training.")] = 0,
-    testing: Annotated[Way | None, typer.Option(help="As in reproduce.")] = None,
+    testing: TestingOption = None,
     split: Annotated[str, typer.Option(help="Split of the data folder.")] = "test",
     runs: RunsOption = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Local processes; default: one a GPU or core.")
-    ] = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Write and check the archive that VOC's test server takes; train first if need be."""
-    from wsss.data.voc import VocFolder
-    from wsss.engine import default_runs, run
-    from wsss.inference import predict
-    from wsss.stages import Store
-    from wsss.submission import check_submission, voc_numbers, write_submission
-
-    if testing is Way.all:
+    if testing == "all":
         raise InputError("export-voc-test: --testing all would be four archives; choose one")
     if data is None:
         raise InputError(
@@ -51,32 +41,43 @@ def export_voc_test(
             "are nothing for its server"
         )
     cell = _cell(table, row, column)
-    store = Store(runs or default_runs(), data)
-    photos = VocFolder(store.data)
+
+    from wsss.data.voc import VocFolder
+    from wsss.pipeline import Pipeline
+    from wsss.stages import PhotoFolder
+    from wsss.submission import predict_full_size, voc_numbers, write_submission
+
+    photos = VocFolder(data)  # as they are: the server wants label maps of their size
     sizes = {image_id: photos.size(image_id) for image_id in photos.ids(split)}
-    pipeline = pipeline_of(profile, data, saliency)
-    segmenter = pipeline.segmenter(cell.recipe, rng_seed)
-    store.ensure(segmenter.images)  # other classes than VOC's are refused before any training
-    numbers = voc_numbers(segmenter.images.load(store).classes)
-    run([segmenter], store, workers=workers)
-    model = segmenter.load(store)
-    protocol = pipeline.protocol(cell.recipe, testing and testing.value)
+    lab = Pipeline(
+        profile,
+        data,
+        runs=runs,
+        saliency=saliency.value if saliency else None,
+        workers=workers,
+    )
+    if not isinstance(lab.source, PhotoFolder):
+        raise InputError(f"export-voc-test: profile {profile} reads no photos; choose another")
+    numbers = voc_numbers(lab.source.classes)  # others are refused before any training
+    segmenter = lab.segmenter(cell.recipe, rng_seed)
+    lab.run([segmenter])
+    model, side = segmenter.load(lab.store), lab.source.longest_side
+    protocol = lab.protocol(cell.recipe, testing.value if testing else None)
 
     def label_maps() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         ids = list(sizes)
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
-            predicted = predict(model, [photos.image(image_id) for image_id in chunk], protocol)
+            images = [photos.image(image_id) for image_id in chunk]
+            predicted = predict_full_size(model, images, protocol, longest_side=side)
             yield from zip(chunk, (numbers[labels] for labels in predicted), strict=True)
 
     archive = write_submission(label_maps(), sizes, out)
-    typer.echo(f"{archive}: {check_submission(archive, sizes)} label maps, checked")
+    typer.echo(f"{archive}: {len(sizes)} label maps, checked")
 
 
 def _cell(table: str, row: str | None, column: str | None) -> Cell:
     """Find the one cell of a table that is meant."""
-    from wsss.tables import get_table
-
     cells = [
         cell
         for cell in get_table(table).cells

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
-
-if TYPE_CHECKING:
-    from wsss.pipeline import Pipeline, Profile
 
 
 class Way(StrEnum):
@@ -34,12 +30,15 @@ class SaliencySource(StrEnum):
     cams = "cams"
 
 
-class SeedsAsList(TyperCommand):
-    """Lets ``--seeds 0 1 2`` be written as one option."""
+class WithRngSeeds(TyperCommand):
+    """Lets ``--rng-seeds 0 1 2`` be one option; ``--seeds``, its old name, goes on with a note."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Spread the list before click reads it."""
-        return super().parse_args(ctx, spread_option(args, "--seeds"))
+        if "--seeds" in args:
+            typer.echo("note: --seeds is now --rng-seeds; the old spelling goes soon", err=True)
+        args = ["--rng-seeds" if each == "--seeds" else each for each in args]
+        return super().parse_args(ctx, spread_option(args, "--rng-seeds"))
 
 
 def spread_option(arguments: Sequence[str], option: str) -> list[str]:
@@ -67,7 +66,13 @@ RunsOption = Annotated[
     Path | None,
     typer.Option("--runs", envvar="WSSS_RUNS", help="Folder of the results; default: runs."),
 ]
-ProfileOption = Annotated[str, typer.Option("--profile", help="demo, photo or paper.")]
+ProfileOption = Annotated[
+    str, typer.Option("--profile", help="demo, photo or paper, or a Python file of yours.")
+]
+ClassesOption = Annotated[
+    str | None,
+    typer.Option(help="Some of the data folder's classes, separated by commas; or: all."),
+]
 SaliencyOption = Annotated[
     SaliencySource | None,
     typer.Option(
@@ -75,33 +80,31 @@ SaliencyOption = Annotated[
         help="maps of the data folder, u2netp, border, or cams for none; default: the profile's.",
     ),
 ]
-SeedsOption = Annotated[
+RngSeedsOption = Annotated[
     list[int] | None,
-    typer.Option("--seeds", min=0, help="Random seeds, say --seeds 0 1 2; default: the profile's."),
+    typer.Option(
+        "--rng-seeds", min=0, help="Random seeds, say --rng-seeds 0 1 2; default: the profile's."
+    ),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Local processes; default: one a GPU or core.")
+]
+TestingOption = Annotated[
+    Way | None,
+    typer.Option(
+        help="One scale, or three with flip (ms); without or with a CRF; default: the profile's.",
+    ),
 ]
 
 
-def profile_of(name: str, saliency: SaliencySource | None) -> Profile:
-    """Look a profile up; its saliency may be another one."""
-    from wsss.profiles import get_profile
-
-    profile = get_profile(name)
-    return profile if saliency is None else replace(profile, saliency=saliency.value)
-
-
 def names(text: str | None) -> list[str] | None:
-    """Split a list of names at its commas.
+    """Split a list of names at its commas; "all" is an empty list.
 
     Examples
     --------
-    >>> names("cat, cow"), names(None)
-    (['cat', 'cow'], None)
+    >>> names("cat, cow"), names("all"), names(None)
+    (['cat', 'cow'], [], None)
     """
-    return [name.strip() for name in text.split(",")] if text else None
-
-
-def pipeline_of(profile: str, data: Path | None, saliency: SaliencySource | None) -> Pipeline:
-    """Put a profile on a data folder."""
-    from wsss.pipeline import Pipeline
-
-    return Pipeline(profile_of(profile, saliency), data)
+    if text is None:
+        return None
+    return [] if text == "all" else [name.strip() for name in text.split(",")]

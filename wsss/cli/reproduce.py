@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wsss.cli.options import (
+    ClassesOption,
     DataOption,
     ProfileOption,
+    RngSeedsOption,
     RunsOption,
     SaliencyOption,
-    SeedsOption,
-    Way,
-    pipeline_of,
-    profile_of,
+    TestingOption,
+    WorkersOption,
+    names,
 )
 from wsss.errors import InputError
+from wsss.paper import TABLES, Table, get_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wsss.pipeline import Profile, Testing
-    from wsss.tables import Asked, Table
+    from wsss.lab import Lab
 
 
 class Format(StrEnum):
@@ -60,23 +60,16 @@ def reproduce(
     table: Annotated[str, typer.Argument(help="table1 ... table7 or claim13; all: the seven.")],
     profile: ProfileOption = "demo",
     data: DataOption = None,
-    seeds: SeedsOption = None,
+    rng_seeds: RngSeedsOption = None,
     saliency: SaliencyOption = None,
+    classes: ClassesOption = None,
     format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
     runs: RunsOption = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Local processes; default: one a GPU or core.")
-    ] = None,
+    workers: WorkersOption = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running Dask scheduler, instead.")
     ] = None,
-    testing: Annotated[
-        Way | None,
-        typer.Option(
-            help="One scale, or three with flip (ms); without or with a CRF; default: the "
-            "profile's.",
-        ),
-    ] = None,
+    testing: TestingOption = None,
     row: Annotated[
         list[str] | None, typer.Option(help="Only this row of the table; may be repeated.")
     ] = None,
@@ -103,116 +96,96 @@ def reproduce(
 
     What was computed before is not computed again, and a killed run goes on where it was.
     """
-    from wsss.engine import default_runs, run
-    from wsss.stages import Store
-    from wsss.tables import (
-        RESULTS,
-        TABLES,
-        asked,
-        get_table,
-        keep,
-        read_recorded,
-        recorded_scores,
-        records,
-        render,
-        summary,
-        to_compute,
-    )
-    from wsss.tables import reproduce as reproduce_table
-
     wanted = list(TABLES.values()) if table == "all" else [get_table(table)]
     wanted = [one.only(row) for one in wanted] if row else wanted
+    if results is not None and not results.is_dir():
+        raise InputError(f"--results {results}: no such folder; leave it out for results/{profile}")
+
+    from wsss.lab import Lab  # only now, for a mistake above should not wait for torch
+    from wsss.pages.text import render, summary
+    from wsss.stages import Records
+
+    way = testing.value if testing else None
+    lab = Lab(
+        profile,
+        data,
+        rng_seeds=rng_seeds,
+        runs=runs,
+        results=results,
+        compute=compute.value,
+        saliency=saliency.value if saliency else None,
+        classes=names(classes),
+        workers=workers,
+        scheduler=scheduler,
+    )
     if dry_run is not None:
-        _dry_run(
-            wanted, profile_of(profile, saliency), data, dry_run, testing.value if testing else None
-        )
+        from wsss.plan import dry_run as trials
+
+        for line in trials(lab, wanted, dry_run, way):
+            typer.echo(line)
         return
     if record is not None:  # before hours of computing, not after
         record.mkdir(parents=True, exist_ok=True)
-        read_recorded(record)
-    pipeline, store = pipeline_of(profile, data, saliency), Store(runs or default_runs(), data)
-    rng_seeds = tuple(dict.fromkeys(seeds or pipeline.profile.rng_seeds))
-    way = testing.value if testing else pipeline.profile.testing
-    if results is not None and not results.is_dir():
-        raise InputError(f"--results {results}: no such folder; leave it out for results/{profile}")
-    results = results or RESULTS / profile
-    recorded, which = read_recorded(results), compute.value
-    figures = {one.name: asked(one, pipeline, rng_seeds, way) for one in wanted}
-    goals = to_compute(chain.from_iterable(figures.values()), store, recorded, which)
-    identities = {each.stage.identity for each in chain.from_iterable(figures.values())}
-    if goals and any(identity in identities for identity, _ in recorded_scores(recorded)):
-        typer.echo(
-            f"computing {len(goals)} of {len(identities)} scores; "
-            f"--compute none prints those of {results}",
-            err=True,
-        )
-    run(goals, store, workers=workers, scheduler=scheduler)
+        _ = Records(record).scores
+    if left_out := lab.classes_left_out():
+        typer.echo(left_out, err=True)
+    _announce(lab, wanted, way)
+    lab.provide((each.stage, each.testing) for each in lab.asked(*wanted, testing=way))
     for one in wanted:
-        frame = reproduce_table(
-            one,
-            pipeline,
-            store,
-            rng_seeds=rng_seeds,
-            testing=way,
-            recorded=recorded,
-            compute=which,
-            quiet=True,
-        )
-        if not figures[one.name]:
-            typer.echo(f"{one.name}: profile {profile} has none of its networks", err=True)
-        elif lacking := _lacking(figures[one.name], frame):
+        scores = lab.scores(one, testing=way)
+        if lacking := _lacking(lab, one, way):
             typer.echo(f"{one.name}: {lacking}", err=True)
-        if frame.empty:
+        if scores.empty:
             continue
         if record is not None:
-            keep(records(frame, store, one, profile), record / f"{one.name}.csv")
-        lines = render(summary(frame, one, profile), format.value)
+            lab.record(scores, record)
+        lines = render(summary(scores, one, lab.profile.name), format.value)
         if len(wanted) > 1 and format in HEADINGS:
             typer.echo(HEADINGS[format].format(name=one.name, title=one.title))
-        typer.echo(_with_origin(lines, frame, one, way, results) if format == "text" else lines)
+        typer.echo(_with_origin(lines, scores, one, lab, way) if format == "text" else lines)
         if len(wanted) > 1:
             typer.echo()
 
 
-def _lacking(wanted: list[Asked], frame: pd.DataFrame) -> str:
+def _announce(lab: Lab, wanted: Sequence[Table], way: str | None) -> None:
+    """Say what is about to be computed, where some of the rest is recorded."""
+    asked = {each.stage.identity: each for each in lab.asked(*wanted, testing=way)}
+    states = [lab.store.origin(each.stage, each.testing).state for each in asked.values()]
+    missing = states.count("missing")
+    known = any(lab.records.find(each.stage.identity, each.testing) for each in asked.values())
+    if lab.compute != "none" and missing and known:
+        typer.echo(
+            f"computing {missing} of {len(asked)} scores; "
+            f"--compute none prints those of {lab.records.folder}",
+            err=True,
+        )
+
+
+def _lacking(lab: Lab, table: Table, way: str | None) -> str:
     """Say which figures are not to be had; empty if all are."""
-    lines = frame.to_dict("records")
-    there = {(line["stage"].identity, line["testing"]) for line in lines}
-    absent = [each for each in wanted if (each.stage.identity, each.testing) not in there]
-    cells = dict.fromkeys(f"{each.cell.row}, {each.cell.column}" for each in absent)
+    asked = lab.asked(table, testing=way)
+    if not asked:
+        return f"profile {lab.profile.name} has none of its networks"
+    absent = [each for each in asked if lab.store.missing(each.stage, each.testing)]
     if not absent:
         return ""
+    cells = dict.fromkeys(f"{each.cell.row}, {each.cell.column}" for each in absent)
     return (
-        f"{len(absent)} of {len(wanted)} figures are neither computed nor recorded for these "
+        f"{len(absent)} of {len(asked)} figures are neither computed nor recorded for these "
         f"images and settings; --compute missing makes them: {'; '.join(cells)}"
     )
 
 
-def _with_origin(
-    lines: str, frame: pd.DataFrame, table: Table, way: Testing | Literal["all"], results: Path
-) -> str:
+def _with_origin(lines: str, scores: pd.DataFrame, table: Table, lab: Lab, way: str | None) -> str:
     """Say above a table what it shows, and below it what of it is recorded."""
-    rng_seeds = ", ".join(str(rng_seed) for rng_seed in sorted(set(frame["rng_seed"])))
+    rng_seeds = ", ".join(str(rng_seed) for rng_seed in sorted(set(scores["rng_seed"])))
     text = (
-        f"{table.name}: {table.title}. mIoU in percent, tested {TESTED[way]}, random seeds "
-        f"{rng_seeds}\n{lines}"
+        f"{table.name}: {table.title}. mIoU in percent, tested "
+        f"{TESTED[way or lab.profile.testing]}, random seeds {rng_seeds}\n{lines}"
     )
-    if count := sum(frame["recorded"]):
+    if count := int((scores["origin"] == "recorded").sum()):
         text += (
-            f"\n{count} of {len(frame)} figures are from {results}; --compute all makes them anew"
+            f"\n{count} of {len(scores)} figures are from {lab.records.folder}; "
+            "--compute all makes them anew"
         )
     return text
-
-
-def _dry_run(
-    wanted: list[Table],
-    profile: Profile,
-    data: Path | None,
-    steps: int,
-    testing: Testing | Literal["all"] | None,
-) -> None:
-    from wsss.plan import dry_run
-
-    for line in dry_run(wanted, profile, data, steps, testing):
-        typer.echo(line)
-        sys.stdout.flush()

@@ -200,6 +200,17 @@ class VocFolder:
         )
         return {image_id: rows[image_id] for image_id in ids if image_id in rows}
 
+    def left_out(self, split: str) -> str:
+        """Say in one line which of the folder's classes are left out; empty if none is."""
+        missing = [name for name in self._every_class if name not in self.classes]
+        if not missing:
+            return ""
+        none = int((~self.image_labels(self.ids(split)).any(axis=1)).sum())
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        said = f"{len(missing)} of {len(self._every_class)} classes are left out ({shown})"
+        also = f"; {none} images of '{split}' show none of the others" if none else ""
+        return f"{self.root}: {said}{also}"
+
     def fingerprint(self, splits: Iterable[str]) -> str:
         """Return the SHA-256 of all that `splits` hold: ids, labels, images and masks.
 

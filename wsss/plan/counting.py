@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsss.engine import graph
+from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
-from wsss.plan.flops import Gpu, calculation
-from wsss.stages import Classifier, Segmenter, Stage, Store
-from wsss.tables import TABLES, asked, cells_for, scores, to_compute
+from wsss.plan.flops import Gpu, calculation, kind_of
+from wsss.stages import Stage, graph
 
 COSTS = Path(__file__).parents[1] / "costs.csv"
 """Seconds and megabytes of each kind of stage, measured by ``scripts/measure_costs.py``."""
@@ -20,53 +19,29 @@ COSTS = Path(__file__).parents[1] / "costs.csv"
 KINDS = {
     "classifiers": ("classifier",),
     "CAM sets": ("cams", "merged_cams"),
-    "seed sets": ("threshold_seeds", "crf_seeds"),
+    "seed sets": ("seeds",),
     "trainings": ("segmenter",),
 }
 
 
-def counts(pipeline: Pipeline, rng_seeds: Sequence[int]) -> dict[str, int]:
-    """Count the distinct classifiers, CAM sets, seed sets and trainings of all tables.
+def counts(stages: Sequence[Stage]) -> dict[str, int]:
+    """Count the distinct classifiers, CAM sets, seed sets and trainings among some stages.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-        Profile and data.
-    rng_seeds : sequence of int
-        Random seeds.
-
-    Returns
-    -------
-    dict
-        For one random seed 2, 8, 16 and 30: the 42 cells of the paper share most of their work.
+    For all tables and one random seed 2, 8, 16 and 30: the 42 cells share most of their work.
     """
-    goals = [stage for table in TABLES.values() for stage in scores(table, pipeline, rng_seeds)]
-    found = Counter(stage.name for stage in graph(goals))
+    found = Counter(stage.name for stage in stages)
     return {kind: sum(found[name] for name in names) for kind, names in KINDS.items()}
 
 
-def plan(
-    pipeline: Pipeline,
-    store: Store,
-    rng_seeds: Sequence[int],
-    gpu: Gpu | None = None,
-    *,
-    recorded: pd.DataFrame | None = None,
-) -> str:
+def plan(lab: Pipeline, gpu: Gpu | None = None) -> str:
     """Describe what the tables need and how much of it is there.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        Profile and data.
-    store : Store
-        Where results lie.
-    rng_seeds : sequence of int
-        Random seeds.
+    lab : Pipeline
+        Profile, data, results and random seeds.
     gpu : Gpu, optional
         What the calculation for networks that nobody has timed supposes.
-    recorded : pandas.DataFrame, optional
-        As `wsss.tables.read_recorded` returns; what it holds needs no computing.
 
     Returns
     -------
@@ -74,42 +49,35 @@ def plan(
         Some lines of text. The estimate is of everything that the store lacks; if some of it is
         recorded, one of the rest stands before it.
     """
-    profile = pipeline.profile
-    cells = sum(len(cells_for(table, profile)) for table in TABLES.values())
+    profile, store, several = lab.profile, lab.store, len(lab.rng_seeds) > 1
+    wanted = lab.asked(*TABLES)
+    stages = graph(each.stage for each in wanted)
+    of_one = graph(each.stage for each in wanted if each.rng_seed == lab.rng_seeds[0])
+    cells = sum(len(lab.cells(table)) for table in TABLES.values())
     lines = [
         f"profile {profile.name}: {profile.summary}",
-        f"saliency: {pipeline.saliency}",
-        f"random seeds: {len(rng_seeds)}",
+        f"saliency: {lab.saliency}",
+        f"random seeds: {len(lab.rng_seeds)}",
         "",
+        f"{cells} cells of {len(TABLES)} tables come from",
     ]
-    lines += [f"{cells} cells of {len(TABLES)} tables come from"]
-    lines += [
-        f"  {count:4d} {kind}" + (f" ({each} a random seed)" if len(rng_seeds) > 1 else "")
-        for (kind, count), each in zip(
-            counts(pipeline, rng_seeds).items(),
-            counts(pipeline, rng_seeds[:1]).values(),
-            strict=True,
-        )
-    ]
-    wanted = [each for table in TABLES.values() for each in asked(table, pipeline, rng_seeds)]
-    goals = {each.stage.identity: each.stage for each in wanted}
-    stages = graph(goals.values())
+    for (kind, count), each in zip(counts(stages).items(), counts(of_one).values(), strict=True):
+        lines.append(f"  {count:4d} {kind}" + (f" ({each} a random seed)" if several else ""))
     missing = [stage for stage in stages if not store.done(stage)]
     lines += ["", f"{len(stages) - len(missing)} of {len(stages)} stages are in {store.runs}"]
     lines += ["", "graph (what is computed from what):", *edges(stages), ""]
-    left = to_compute(wanted, store, recorded, "missing")
-    if known := len(to_compute(wanted, store, None, "missing")) - len(left):
-        rest = [stage for stage in graph(left) if not store.done(stage)]
-        lines += [f"{known} of {len(goals)} scores are not there, but recorded"]
+    origins = {e.stage.identity: store.origin(e.stage, e.testing).state for e in wanted}
+    if recorded := list(origins.values()).count("recorded"):
+        left = [each.stage for each in wanted if origins[each.stage.identity] == "missing"]
+        lines += [f"{recorded} of {len(origins)} scores are not there, but recorded"]
         if left:
+            rest = graph(left, store.done)
             lines += [f"without them, {estimate(rest, profile.name)}"]
         lines += ["", "with them (wsss reproduce --compute all):"]
     lines += [estimate(missing, profile.name)]
     measured = set(_costs(profile.name).index)
-    untimed = calculation(
-        [stage for stage in missing if kind_of(stage) not in measured], pipeline, gpu
-    )
-    return "\n".join([*lines, *_calculated(untimed, gpu or Gpu())])
+    untimed = [stage for stage in missing if kind_of(stage) not in measured]
+    return "\n".join([*lines, *_calculated(calculation(untimed, lab, gpu), gpu or Gpu())])
 
 
 def edges(stages: Sequence[Stage]) -> list[str]:
@@ -164,17 +132,3 @@ def _calculated(table: pd.DataFrame, gpu: Gpu) -> list[str]:
 
 def _costs(profile: str) -> pd.DataFrame:
     return pd.read_csv(COSTS).query("profile == @profile").set_index("kind")
-
-
-def kind_of(stage: Stage) -> str:
-    """Name the kind of a stage; trainings of different networks are of different kinds.
-
-    Examples
-    --------
-    >>> from wsss.stages import Scenes
-    >>> kind_of(Scenes())
-    'scenes'
-    """
-    if isinstance(stage, Classifier | Segmenter):
-        return f"{stage.name} {stage.network.name}"
-    return stage.name

@@ -17,7 +17,17 @@ from wsss.grid import padded_length, scaled_length
 from wsss.models import get_model
 from wsss.models.network import Head
 from wsss.pipeline import Pipeline
-from wsss.stages import Cams, Classifier, Images, NetworkSpec, Scenes, Segmenter, SegmenterScore
+from wsss.stages import (
+    Cams,
+    Classifier,
+    Images,
+    NetworkSpec,
+    Scenes,
+    SeedBlock,
+    Seeds,
+    Segmenter,
+    SegmenterScore,
+)
 from wsss.stages import Stage as AnyStage
 
 BACKWARD = 2
@@ -149,7 +159,7 @@ def calculation(
     found: dict[str, list[int]] = defaultdict(list)
     for stage in stages:
         if (flops := stage_flops(stage, pipeline)) is not None:
-            found[network_kind(stage)].append(flops)
+            found[kind_of(stage)].append(flops)
     lines = [(kind, len(each), sum(each)) for kind, each in found.items()]
     lines.append(("all", sum(len(each) for each in found.values()), sum(map(sum, found.values()))))
     return pd.DataFrame(
@@ -160,14 +170,16 @@ def calculation(
     )
 
 
-def network_kind(stage: AnyStage) -> str:
-    """Name the kind of a stage and the network that it runs, if any.
+def kind_of(stage: AnyStage) -> str:
+    """Name the kind of a stage, with the network that it trains or the type of its seeds.
 
     Examples
     --------
-    >>> network_kind(Scenes())
+    >>> kind_of(Scenes())
     'scenes'
     """
+    if isinstance(stage, Seeds | SeedBlock):
+        return f"{stage.name} {stage.rule.letter}"
     network = network_of(stage)
     return f"{stage.name} {network.name}" if network else stage.name
 

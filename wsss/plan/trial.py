@@ -20,12 +20,22 @@ import torch
 from torch import nn
 
 from wsss.data.voc import VocFolder
-from wsss.engine import graph, together
 from wsss.errors import InputError
-from wsss.pipeline import Pipeline, Profile, Testing
-from wsss.plan.flops import network_kind
-from wsss.stages import Classifier, CrfBlock, Images, NetworkSpec, Segmenter, Stage, Store
-from wsss.tables import Table, scores
+from wsss.paper import Table, Testing
+from wsss.pipeline import Pipeline
+from wsss.plan.flops import kind_of
+from wsss.profiles import Profile, Training
+from wsss.stages import (
+    Classifier,
+    Images,
+    NetworkSpec,
+    SeedBlock,
+    Segmenter,
+    Stage,
+    Store,
+    graph,
+    together,
+)
 
 LISTS = Path("ImageSets") / "Segmentation"
 
@@ -61,9 +71,8 @@ class Trial:
 
 
 def dry_run(
+    lab: Pipeline,
     tables: Sequence[Table],
-    profile: Profile,
-    data: Path | None,
     steps: int,
     testing: Testing | Literal["all"] | None = None,
 ) -> Iterator[str | Trial]:
@@ -75,19 +84,17 @@ def dry_run(
 
     Parameters
     ----------
+    lab : Pipeline
+        A profile, at its own sizes of networks, crops and batches. Without a GPU a batch goes
+        through the network an image at a time, unless WSSS_MICRO_BATCH says otherwise: the same
+        step in less memory. Of its data folder, if there is one, a batch of the training images and
+        `steps` of val are taken; where it lacks a list, images of another one stand in.
     tables : sequence of Table
         Which tables.
-    profile : Profile
-        At its own sizes of networks, crops and batches. Without a GPU a batch goes through the
-        network an image at a time, unless WSSS_MICRO_BATCH says otherwise: the same step in less
-        memory.
-    data : Path or None
-        Data folder, if the profile reads one: a batch of its training images and `steps` of val.
-        Where it lacks a list, images of another one stand in.
     steps : int
         Optimiser steps of each training.
     testing
-        As in `wsss.tables.scores`.
+        As in `wsss.pipeline.Pipeline.asked`.
 
     Yields
     ------
@@ -100,17 +107,19 @@ def dry_run(
         If the folder holds fewer images than a batch, or what a stage reads is bad.
     """
     yield "a dry run: random initial weights, a few images, and nothing of it is kept"
+    profile, data = lab.profile, lab.data
     few = replace(
         profile,
-        cam_networks={part: spec.random for part, spec in profile.cam_networks.items()},
-        segmenters={part: spec.random for part, spec in profile.segmenters.items()},
+        classifier=_untrained(profile.classifier),
+        segmenter=_untrained(profile.segmenter),
     )
     with tempfile.TemporaryDirectory(prefix="wsss-dry-run-") as folder:
         if data is not None:
             yield from _link_few(data, Path(folder) / "data", profile, steps)
             data = Path(folder) / "data"
-        pipeline, store = Pipeline(few, data), Store(Path(folder) / "runs", data)
-        goals = [stage for table in tables for stage in scores(table, pipeline, [0], testing)]
+        trial = Pipeline(few, data, rng_seeds=[0], runs=Path(folder) / "runs")
+        store = trial.store
+        goals = [each.stage for each in trial.asked(*tables, testing=testing)]
         for kind, stages in by_kind(graph(goals)).items():
             # A new process for each, since memory that one has freed may stay its own.
             try:
@@ -121,6 +130,10 @@ def dry_run(
                     f"{kind}: its process was killed, most likely for want of memory; "
                     "WSSS_MICRO_BATCH=1 needs the least"
                 ) from None
+
+
+def _untrained(training: Training) -> Training:
+    return replace(training, networks={p: n.random for p, n in training.networks.items()})
 
 
 def by_kind(stages: Sequence[Stage]) -> dict[str, list[Stage]]:
@@ -136,9 +149,9 @@ def by_kind(stages: Sequence[Stage]) -> dict[str, list[Stage]]:
     groups: dict[str, list[Stage]] = defaultdict(list)
     parents: dict[str, set[str]] = defaultdict(set)
     for stage in stages:
-        kind = network_kind(stage)
+        kind = kind_of(stage)
         groups[kind].append(stage)
-        parents[kind] |= {network_kind(parent) for parent in stage.parents()} - {kind}
+        parents[kind] |= {kind_of(parent) for parent in stage.parents()} - {kind}
     return {kind: groups[kind] for kind in TopologicalSorter(parents).static_order()}
 
 
@@ -150,9 +163,11 @@ def _link_few(data: Path, few: Path, profile: Profile, steps: int) -> Iterator[s
         if path.name != LISTS.parts[0]:
             (few / path.name).symlink_to(path)
     (few / LISTS).mkdir(parents=True)
-    schedules = (profile.classifier_schedule, profile.segmenter_schedule, profile.pilot_schedule)
-    batch = max(each.batch_size for each in (*schedules, *profile.other_schedules.values()))
-    trained = (profile.train_split, profile.pilot_split, profile.seed_score_split)
+    schedules = [profile.pilot.schedule]
+    for training in (profile.classifier, profile.segmenter):
+        schedules += [training.schedule, *training.other_schedules.values()]
+    batch = max(each.batch_size for each in schedules)
+    trained = (profile.data.train, profile.pilot.split, profile.data.seeds_scored_on)
     here = folder.splits()
     for split, count in {**dict.fromkeys(trained, batch), "val": steps}.items():
         found = split if split in here else "train"
@@ -168,7 +183,7 @@ def _try(kind: str, stages: Sequence[Stage], store: Store, steps: int) -> Trial:
     for task in together(stages):
         stage = task[0]
         if isinstance(stage, Classifier | Segmenter):
-            folder = store.folder(stage)
+            folder = store.path(stage)
             folder.mkdir(parents=True)
             history = stage.train(
                 folder, store, micro_batch=_micro_batch(stage.network), max_steps=steps
@@ -190,7 +205,7 @@ def _images_of(stage: Stage, store: Store) -> int:
     if images is None:
         return 1
     count = len(images.load(store).ids)
-    return len(stage.indices(count)) if isinstance(stage, CrfBlock) else count
+    return len(stage.indices(count)) if isinstance(stage, SeedBlock) else count
 
 
 def _micro_batch(network: NetworkSpec) -> int | None:

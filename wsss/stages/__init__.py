@@ -1,8 +1,10 @@
-"""The pipeline as values: stages that name their inputs, and a store that keeps their results."""
+"""The pipeline as values: stages that name their inputs, a store that keeps results, an engine."""
 
-from wsss.stages.cams import AnyCams, Cams, MergedCams
+from wsss.stages.cams import AnyCams, CamReader, Cams, MergedCams
 from wsss.stages.classifier import Classifier, NetworkSpec
-from wsss.stages.images import Images, PhotoFolder, Scenes
+from wsss.stages.engine import graph, run, together
+from wsss.stages.images import Images, PhotoFolder, Photos, Scenes
+from wsss.stages.records import RESULTS, Records, keep_scores
 from wsss.stages.saliency import (
     AnySaliency,
     CamBackground,
@@ -11,42 +13,50 @@ from wsss.stages.saliency import (
     check_maps,
     choose_saliency,
 )
-from wsss.stages.seeds import CrfBlock, CrfSeeds, Labels, NoisyLabels, ThresholdSeeds, TrueLabels
-from wsss.stages.segmenter import LabelScore, Segmenter, SegmenterScore, read_score
+from wsss.stages.scores import LabelScore, SegmenterScore
+from wsss.stages.seeds import Labels, NoisyLabels, SeedBlock, Seeds, TrueLabels
+from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Spec, Stage, canonical_json
-from wsss.stages.store import Store
-from wsss.stages.trace import WeightTrace, at_features, read_trace
+from wsss.stages.store import Origin, Store, default_runs
+from wsss.stages.trace import WeightTrace, at_features
 
 __all__ = [
+    "RESULTS",
     "AnyCams",
     "AnySaliency",
     "CamBackground",
+    "CamReader",
     "Cams",
     "Classifier",
-    "CrfBlock",
-    "CrfSeeds",
     "Images",
     "LabelScore",
     "Labels",
     "MergedCams",
     "NetworkSpec",
     "NoisyLabels",
+    "Origin",
     "PhotoFolder",
+    "Photos",
+    "Records",
     "Saliency",
     "SaliencyName",
     "Scenes",
+    "SeedBlock",
+    "Seeds",
     "Segmenter",
     "SegmenterScore",
     "Spec",
     "Stage",
     "Store",
-    "ThresholdSeeds",
     "TrueLabels",
     "WeightTrace",
     "at_features",
     "canonical_json",
     "check_maps",
     "choose_saliency",
-    "read_score",
-    "read_trace",
+    "default_runs",
+    "graph",
+    "keep_scores",
+    "run",
+    "together",
 ]

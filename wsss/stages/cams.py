@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -17,10 +17,7 @@ from wsss.data.packed import PackedArrays, pack
 from wsss.inference import cam_at_pixels, infer_cams
 from wsss.stages.classifier import Classifier
 from wsss.stages.images import Images
-from wsss.stages.stage import Stage
-
-if TYPE_CHECKING:
-    from wsss.stages.store import Store
+from wsss.stages.stage import Results, Stage
 
 CamReader = Callable[[int], Tensor]
 """Index of an image to its CAMs (C, H, W) at its pixels, zero for absent classes."""
@@ -47,14 +44,14 @@ class Cams(Stage):
         """Random seed of the classifier."""
         return self.classifier.rng_seed
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Results) -> None:
         """Run the classifier over the split."""
         model, data = self.classifier.load(store), self.images.load(store)
         cams = infer_cams(model, data.images, data.present, scale=self.scale, bias=self.bias)
         pack(folder / "maps", cams)
         (folder / "output_stride.json").write_text(json.dumps(model.output_stride))
 
-    def reader(self, store: Store) -> CamReader:
+    def reader(self, store: Results) -> CamReader:
         """Open the maps."""
         folder, data = store.folder(self), self.images.load(store)
         maps = PackedArrays(folder / "maps")
@@ -98,7 +95,11 @@ class MergedCams(Stage):
         """Random seed of the classifier."""
         return self.cams[0].rng_seed
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def parents(self) -> list[Stage]:
+        """Return the maps and their images."""
+        return [*self.cams, self.images]
+
+    def compute(self, folder: Path, store: Results) -> None:
         """Merge image by image."""
         present = self.images.load(store).present
         readers = [cams.reader(store) for cams in self.cams]
@@ -110,7 +111,7 @@ class MergedCams(Stage):
 
         pack(folder / "maps", (merged(index) for index in range(len(present))))
 
-    def reader(self, store: Store) -> CamReader:
+    def reader(self, store: Results) -> CamReader:
         """Open the maps."""
         maps = PackedArrays(store.folder(self) / "maps")
         present = torch.from_numpy(self.images.load(store).present)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 
@@ -14,7 +14,7 @@ from wsss.downloads import DOWNLOADS
 from wsss.models import get_model
 from wsss.models.network import Head, Network
 from wsss.stages.images import Images
-from wsss.stages.stage import Spec, Stage
+from wsss.stages.stage import Results, Spec, Stage
 from wsss.tasks import classifier_loss, classifier_sample
 from wsss.training import (
     AfterEpoch,
@@ -27,9 +27,6 @@ from wsss.training import (
     on_accelerator,
 )
 from wsss.weights import WEIGHT_FILES, initial_sha256, initial_weights
-
-if TYPE_CHECKING:
-    from wsss.stages.store import Store
 
 
 class NetworkSpec(Spec):
@@ -117,10 +114,12 @@ def train_network(
     return history
 
 
-def read_network(folder: Path, spec: NetworkSpec, head: Head, num_classes: int) -> Network:
+def read_network(folder: Path, spec: NetworkSpec, head: Head) -> Network:
     """Read what `train_network` left in a folder, in evaluation mode, on an accelerator if any."""
+    state = torch.load(folder / "model.pt", map_location="cpu", weights_only=True)
+    num_classes = len(state["classifier.weight"])  # the folder needs nothing beside it
     model = spec.random.build(head, num_classes, rng_seed=0)  # all of it is overwritten
-    model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
+    model.load_state_dict(state)
     return on_accelerator(model.eval())
 
 
@@ -137,14 +136,14 @@ class Classifier(Stage):
     augmentation: Augmentation
     rng_seed: int
 
-    def compute(self, folder: Path, store: Store) -> float:
+    def compute(self, folder: Path, store: Results) -> float:
         """Train it."""
         return self.train(folder, store).seconds_before
 
     def train(
         self,
         folder: Path,
-        store: Store,
+        store: Results,
         *,
         micro_batch: int | None = None,
         max_steps: int | None = None,
@@ -172,7 +171,6 @@ class Classifier(Stage):
             max_steps=max_steps,
         )
 
-    def load(self, store: Store) -> Network:
+    def load(self, store: Results) -> Network:
         """Read the trained classifier, in evaluation mode."""
-        num_classes = len(self.images.load(store).classes)
-        return read_network(store.folder(self), self.network, "cam", num_classes)
+        return read_network(store.folder(self), self.network, "cam")

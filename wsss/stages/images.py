@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,10 +16,7 @@ from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
 from wsss.data.subset import Subset
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
-from wsss.stages.stage import Stage
-
-if TYPE_CHECKING:
-    from wsss.stages.store import Store
+from wsss.stages.stage import Results, Stage
 
 
 class Scenes(Stage):
@@ -35,7 +31,7 @@ class Scenes(Stage):
     rng_seed: int = 1
     look: SceneLook = SceneLook()
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Results) -> None:
         """Draw and write them."""
         write_scenes(
             folder / "voc",
@@ -46,7 +42,22 @@ class Scenes(Stage):
             look=self.look,
         )
 
-    def open(self, store: Store) -> VocFolder:
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits."""
+        return "train", "val", "pilot"
+
+    def at(
+        self, data: Path | None, *, recorded: str | None = None, cache: Path | None = None
+    ) -> Scenes:
+        """Return the scenes themselves: they are drawn, wherever the data folder lies."""
+        return self
+
+    def only(self, classes: tuple[str, ...] | None) -> Scenes:
+        """Refuse a choice of classes."""
+        raise InputError("classes are chosen of a folder of photos; drawn scenes have theirs")
+
+    def open(self, store: Results) -> VocFolder:
         """Read them back as any data folder."""
         return VocFolder(store.folder(self) / "voc")
 
@@ -57,7 +68,8 @@ class PhotoFolder(Stage):
     Attributes
     ----------
     fingerprint : str
-        SHA-256 of images, masks and labels, see `VocFolder.fingerprint`.
+        SHA-256 of images, masks and labels, see `VocFolder.fingerprint`; "unread" as long as
+        nothing but a plan is made.
     classes, splits : tuple of str
         Those that are read.
     labels : str or None
@@ -81,48 +93,12 @@ class PhotoFolder(Stage):
     longest_side: int | None = None
     subset: Subset | None = None
 
-    @classmethod
-    def at(
-        cls,
-        root: Path,
-        classes: Sequence[str],
-        splits: Sequence[str],
-        *,
-        labels: str | None = None,
-        difficult: Difficult = "keep",
-        longest_side: int | None = None,
-        subset: Subset | None = None,
-    ) -> PhotoFolder:
-        """Describe the folder at `root`, restricted to some classes.
-
-        Raises
-        ------
-        InputError
-            If the folder cannot be read, or `labels` lies outside of it: a result is known by what
-            was read, and not by where that lay.
-        """
-        if labels is not None and (Path(labels).is_absolute() or ".." in Path(labels).parts):
-            raise InputError(
-                f"labels={labels!r} is outside {root}; copy it there and give its name within"
-            )
-        described = cls(
-            fingerprint="unread",
-            classes=tuple(classes),
-            splits=tuple(splits),
-            labels=labels,
-            difficult=difficult,
-            longest_side=longest_side,
-            subset=subset,
-        )
-        fingerprint = described.folder(root).fingerprint(splits)
-        return described.model_copy(update={"fingerprint": fingerprint})
-
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Results) -> None:
         """Make sure that the data folder at hand is the one described."""
         if self.open(store).fingerprint(self.splits) != self.fingerprint:
             raise InputError(f"{store.data}: its content changed meanwhile; start again")
 
-    def open(self, store: Store) -> VocFolder:
+    def open(self, store: Results) -> VocFolder:
         """Open the data folder at hand."""
         return self.folder(store.data)
 
@@ -136,6 +112,78 @@ class PhotoFolder(Stage):
             longest_side=self.longest_side,
             subset=self.subset,
         )
+
+
+@dataclass(frozen=True)
+class Photos:
+    """How a profile reads a data folder in the VOC layout; `at` makes it a stage.
+
+    Attributes
+    ----------
+    classes : tuple of str or None
+        Those that are read; None is all that the folder names.
+    splits, optional_splits : tuple of str
+        Those that are read, and those that are if the folder has them.
+    labels, difficult, longest_side, subset
+        As in `PhotoFolder`.
+    """
+
+    classes: tuple[str, ...] | None = None
+    splits: tuple[str, ...] = ("train", "val")
+    optional_splits: tuple[str, ...] = ()
+    labels: str | None = None
+    difficult: Difficult = "keep"
+    longest_side: int | None = None
+    subset: Subset | None = None
+
+    def only(self, classes: tuple[str, ...] | None) -> Photos:
+        """Return the same with another choice of classes."""
+        return replace(self, classes=classes)
+
+    def at(
+        self, data: Path | None, *, recorded: str | None = None, cache: Path | None = None
+    ) -> PhotoFolder:
+        """Describe a folder by its content.
+
+        Parameters
+        ----------
+        data : Path or None
+            The folder. Without one it is the folder whose results are recorded, or none yet: enough
+            for a plan, while what computes asks for the folder.
+        recorded : str, optional
+            Fingerprint of the images that results are recorded of.
+        cache : Path, optional
+            File of fingerprints that saves reading what has not changed.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be read, or `labels` lies outside of it: a result is known by what
+            was read, and not by where that lay.
+        """
+        splits = self.splits + self.optional_splits
+        if data is None and self.classes is None:
+            raise InputError("this profile reads photos: name their folder by --data or WSSS_DATA")
+        if self.labels and (Path(self.labels).is_absolute() or ".." in Path(self.labels).parts):
+            raise InputError(
+                f"labels={self.labels!r} is outside {data}; copy it there and give its name within"
+            )
+        if data is not None:
+            here = VocFolder(data).splits()
+            splits = self.splits + tuple(each for each in self.optional_splits if each in here)
+        described = PhotoFolder(
+            fingerprint=recorded or "unread",
+            classes=self.classes or VocFolder(data or Path()).classes,
+            splits=splits,
+            labels=self.labels,
+            difficult=self.difficult,
+            longest_side=self.longest_side,
+            subset=self.subset,
+        )
+        if data is None:
+            return described
+        fingerprint = described.folder(data).fingerprint(splits)
+        return described.model_copy(update={"fingerprint": fingerprint})
 
 
 Source = Annotated[Scenes | PhotoFolder, Field(discriminator="stage")]
@@ -160,7 +208,7 @@ class Images(Stage):
     source: Source
     split: str
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Results) -> None:
         """Decode every image, and the masks if all are there: training needs none."""
         voc = self.source.open(store)
         ids = voc.ids(self.split)
@@ -171,7 +219,7 @@ class Images(Stage):
         described = {"ids": ids, "classes": voc.classes}
         (folder / "split.json").write_text(json.dumps(described))
 
-    def load(self, store: Store) -> LoadedImages:
+    def load(self, store: Results) -> LoadedImages:
         """Open what `compute` wrote."""
         folder = store.folder(self)
         described = json.loads((folder / "split.json").read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -22,11 +22,8 @@ from wsss.saliency import (
     read_saliency,
 )
 from wsss.stages.images import Images, PhotoFolder
-from wsss.stages.stage import Spec, Stage
+from wsss.stages.stage import Results, Spec, Stage
 from wsss.weights import WEIGHT_FILES
-
-if TYPE_CHECKING:
-    from wsss.stages.store import Store
 
 
 class Saliency(Stage):
@@ -74,20 +71,20 @@ class Saliency(Stage):
             return f"maps of the data folder, {MAPS}/"
         return "U2-Net-p" if self.border is None else "distance from the border's colours"
 
-    def compute(self, folder: Path, store: Store) -> None:
+    def compute(self, folder: Path, store: Results) -> None:
         """Make or read one map an image."""
         pack(folder / "maps", self._stored(store) if self.maps_sha256 else self._computed(store))
 
-    def load(self, store: Store) -> PackedArrays:
+    def load(self, store: Results) -> PackedArrays:
         """Open the maps (H, W) uint8, 255 the most salient."""
         return PackedArrays(store.folder(self) / "maps")
 
-    def _computed(self, store: Store) -> Iterator[np.ndarray]:
+    def _computed(self, store: Results) -> Iterator[np.ndarray]:
         method = self.border or U2NetP()
         for image in self.images.load(store).images:
             yield np.rint(method(image) * 255).astype(np.uint8)
 
-    def _stored(self, store: Store) -> Iterator[np.ndarray]:
+    def _stored(self, store: Results) -> Iterator[np.ndarray]:
         loaded, maps = self.images.load(store), store.data / MAPS
         if maps_fingerprint(maps, loaded.ids) != self.maps_sha256:
             raise InputError(f"{maps}: its content changed meanwhile; start again")

@@ -1,33 +1,22 @@
-"""Second half of the pipeline: the segmenter trained on K label maps (Sec. 4.5) and its score."""
+"""The segmenter, trained on K label maps at once (Sec. 4.5)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from wsss.data.affine import Augmentation
-from wsss.data.packed import PackedArrays
-from wsss.errors import InputError
-from wsss.evaluation import score
-from wsss.inference import Protocol, infer_logits, label_map
 from wsss.losses import Unknown
-from wsss.metrics import iou
 from wsss.models.network import Network
 from wsss.stages.classifier import NetworkSpec, read_network, train_network
-from wsss.stages.images import Images, LoadedImages
+from wsss.stages.images import Images
 from wsss.stages.seeds import Labels
-from wsss.stages.stage import Stage
+from wsss.stages.stage import Results, Stage
 from wsss.tasks import segmenter_loss, segmenter_sample
 from wsss.training import AfterEpoch, History, Schedule
-
-if TYPE_CHECKING:
-    from wsss.stages.store import Store
 
 
 class Segmenter(Stage):
@@ -57,7 +46,8 @@ class Segmenter(Stage):
             raise ValueError("a segmenter needs at least one source of labels")
         if len({source.images.identity for source in labels}) > 1:
             raise ValueError("all sources of labels must belong to the same images")
-        return tuple(sorted({source.identity: source for source in labels}.values(), key=_identity))
+        found = {source.identity: source for source in labels}
+        return tuple(found[identity] for identity in sorted(found))
 
     @field_validator("sharpness")
     @classmethod
@@ -74,14 +64,18 @@ class Segmenter(Stage):
         """The split it is trained on."""
         return self.labels[0].images
 
-    def compute(self, folder: Path, store: Store) -> float:
+    def parents(self) -> list[Stage]:
+        """Return the labels and the images."""
+        return [*self.labels, self.images]
+
+    def compute(self, folder: Path, store: Results) -> float:
         """Train it."""
         return self.train(folder, store).seconds_before
 
     def train(
         self,
         folder: Path,
-        store: Store,
+        store: Results,
         *,
         after_epoch: AfterEpoch | None = None,
         micro_batch: int | None = None,
@@ -112,107 +106,6 @@ class Segmenter(Stage):
             max_steps=max_steps,
         )
 
-    def load(self, store: Store) -> Network:
+    def load(self, store: Results) -> Network:
         """Read the trained segmenter, in evaluation mode."""
-        num_labels = len(self.images.load(store).classes) + 1
-        return read_network(store.folder(self), self.network, "largefov", num_labels)
-
-
-class SegmenterScore(Stage):
-    """mIoU of a segmenter on a split.
-
-    Attributes
-    ----------
-    protocol : Protocol
-        How it is tested. With a CRF the score without it is kept too, since it comes along.
-    """
-
-    stage: Literal["segmenter_score"] = "segmenter_score"
-    version: Literal[1] = 1
-    segmenter: Segmenter
-    images: Images
-    protocol: Protocol = Protocol()
-
-    def compute(self, folder: Path, store: Store) -> None:
-        """Predict every image and compare."""
-        data, masks = _with_masks(self.images, store)
-        model, crf = self.segmenter.load(store), self.protocol.crf
-        before, after = ([np.empty(0)] * len(data.ids) for _ in range(2))
-        for i, logits in infer_logits(model, data.images, self.protocol):
-            before[i] = after[i] = label_map(logits, data.images[i])
-            if crf is not None:
-                after[i] = label_map(logits, data.images[i], crf)
-        record = _record(after, masks, data.classes)
-        if crf is not None:
-            record["before_crf"] = _record(before, masks, data.classes)
-        _write_score(folder, record)
-
-
-class LabelScore(Stage):
-    """mIoU of label maps themselves, unknown pixels counted as wrong, where masks are known.
-
-    Attributes
-    ----------
-    labels : Labels
-        Of a whole split.
-    images : Images
-        Those of them, with masks, that are looked at: seeds made for the 10,582 images of train_aug
-        are usually scored on VOC's own 1,464.
-    """
-
-    stage: Literal["label_score"] = "label_score"
-    version: Literal[1] = 1
-    labels: Labels
-    images: Images
-
-    def compute(self, folder: Path, store: Store) -> None:
-        """Compare every label map."""
-        data, masks = _with_masks(self.images, store)
-        made = {name: i for i, name in enumerate(self.labels.images.load(store).ids)}
-        if absent := [name for name in data.ids if name not in made]:
-            raise InputError(
-                f"split '{self.images.split}': {len(absent)} of its images have no label map, the "
-                f"first is {absent[0]}; those were made for split '{self.labels.images.split}'"
-            )
-        maps = self.labels.label_maps(store)
-        chosen = [maps[made[name]] for name in data.ids]
-        _write_score(folder, _record(chosen, masks, data.classes))
-
-
-def read_score(store: Store, stage: SegmenterScore | LabelScore) -> dict[str, Any]:
-    """Read a score: ``miou`` and ``iou`` by class, both in percent, and ``confusion``.
-
-    The confusion matrix is (L + 1, L + 1): rows truth, columns prediction, the last column unknown.
-    After testing with a CRF there is ``before_crf``, the same three without it.
-    """
-    return json.loads((store.folder(stage) / "score.json").read_text())
-
-
-def _record(
-    maps: Sequence[np.ndarray], masks: PackedArrays, classes: tuple[str, ...]
-) -> dict[str, Any]:
-    names = ("background", *classes)
-    confusion = score(maps, masks, len(names))
-    percent = 100 * iou(confusion)[: len(names)]
-    return {
-        "miou": percent.nanmean().item(),
-        "iou": dict(zip(names, percent.tolist(), strict=True)),
-        "confusion": confusion.tolist(),
-    }
-
-
-def _write_score(folder: Path, record: dict[str, Any]) -> None:
-    (folder / "score.json").write_text(json.dumps(record, indent=1) + "\n")
-
-
-def _with_masks(images: Images, store: Store) -> tuple[LoadedImages, PackedArrays]:
-    data = images.load(store)
-    if data.masks is None:
-        raise InputError(
-            f"split '{images.split}' has no masks: training needs none, but scoring does"
-        )
-    return data, data.masks
-
-
-def _identity(labels: Any) -> str:
-    return labels.identity
+        return read_network(store.folder(self), self.network, "largefov")

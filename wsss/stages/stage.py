@@ -11,14 +11,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-if TYPE_CHECKING:
-    from wsss.stages.store import Store
+
+class Results(Protocol):
+    """Where a stage finds what others computed: the store, or the part of it that it may see."""
+
+    def folder(self, stage: Stage) -> Path:
+        """Folder of a result that is there."""
+        ...
+
+    @property
+    def data(self) -> Path:
+        """Data folder."""
+        ...
 
 
 class Spec(BaseModel):
@@ -30,8 +41,8 @@ class Spec(BaseModel):
 class Stage(Spec):
     """One step of the pipeline; see the module.
 
-    Subclasses are final. Each declares ``stage: Literal["name"]`` and ``version: Literal[1]`` as
-    fields with defaults, its inputs as fields that are stages, and `compute`.
+    Subclasses declare ``stage: Literal["name"]`` and ``version: Literal[1]`` as fields with
+    defaults, their inputs as fields that are stages, and `compute`.
     """
 
     resumes_from: ClassVar[tuple[str, ...]] = ()
@@ -48,13 +59,26 @@ class Stage(Spec):
         return self.__dict__["stage"]
 
     def parents(self) -> list[Stage]:
-        """Stages this one reads, in the order of the fields."""
+        """Stages this one reads while it computes; it can read no others.
+
+        By default those among its fields; a stage that reads what another one was made of names
+        that too.
+        """
         return list(_stages_in(self))
+
+    @property
+    def maker(self) -> Stage:
+        """The stage whose computing its number is known by: of a score, the training."""
+        return self
+
+    def figures(self, store: Results, testing: Any = None) -> dict[str, Any]:
+        """Read the numbers that a computed stage stands for, by name; most stand for none."""
+        return {}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields changed, checked and with an identity of its own."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**fields | dict(update or {}))
+        current = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**current | dict(update or {}))
 
     @property
     def shares(self) -> str | None:
@@ -64,7 +88,7 @@ class Stage(Spec):
         """
         return None
 
-    def compute(self, folder: Path, store: Store) -> float | None:
+    def compute(self, folder: Path, store: Results) -> float | None:
         """Write the result into `folder`; what the parents wrote is in ``store.folder(parent)``.
 
         Where it goes on from what a killed computation left, it returns the seconds that took.
@@ -73,7 +97,7 @@ class Stage(Spec):
 
     @classmethod
     def compute_together(
-        cls, stages: Sequence[Any], folders: Sequence[Path], store: Store
+        cls, stages: Sequence[Any], folders: Sequence[Path], store: Results
     ) -> float | None:
         """Compute several stages with the same `shares`, each into its own folder, as `compute`."""
         return sum(
@@ -82,18 +106,50 @@ class Stage(Spec):
         )
 
 
-def canonical_json(spec: Spec) -> str:
-    """All fields, defaults written out, keys sorted, without white space.
+def canonical_json(value: Any) -> str:
+    """All fields of the value that is really there, defaults written out, keys sorted.
+
+    A value of another type than its field declares, of a subclass say, brings its type's name and
+    its own fields along.
 
     Examples
     --------
     >>> class Point(Spec):
     ...     y: float = 0.5
     ...     x: int = 1
-    >>> canonical_json(Point())
-    '{"x":1,"y":0.5}'
+    >>> class Line(Spec):
+    ...     start: Point
+    >>> class Point3(Point):
+    ...     z: int = 7
+    >>> canonical_json(Line(start=Point()))
+    '{"start":{"x":1,"y":0.5}}'
+    >>> canonical_json(Line(start=Point3()))
+    '{"start":{"type":"Point3","x":1,"y":0.5,"z":7}}'
     """
-    return json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return json.dumps(_plain(value, {type(value)}), sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any, declared: set[type]) -> Any:
+    """Turn a value into what JSON knows; `declared` are the types that its field allows."""
+    if isinstance(value, tuple | list):
+        return [_plain(each, declared) for each in value]
+    if isinstance(value, BaseModel):
+        kinds = {name: field.annotation for name, field in type(value).model_fields.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        kinds = dict.fromkeys(field.name for field in fields(value))
+    elif value is None or isinstance(value, bool | int | float | str):
+        return value
+    else:
+        raise TypeError(f"{value!r} has no place in an identity: only plain values and their like")
+    own = {} if type(value) in declared else {"type": type(value).__name__}
+    parts = {name: getattr(value, name) for name in kinds}
+    return own | {n: _plain(part, _types(kinds[n]) or {type(part)}) for n, part in parts.items()}
+
+
+def _types(annotation: Any) -> set[type]:
+    """Every type that an annotation names."""
+    found = {annotation} if isinstance(annotation, type) else set()
+    return found.union(*map(_types, get_args(annotation)))
 
 
 def _stages_in(spec: Spec) -> Iterator[Stage]:

@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Literal
 
 from filelock import FileLock
 
 from wsss.errors import InputError
-from wsss.stages.stage import Stage
+from wsss.paper import Testing
+from wsss.stages.records import CLONE, Records
+from wsss.stages.stage import Stage, canonical_json
 
 RECORDED_PACKAGES = ("wsss", "torch", "torchvision", "numpy", "opencv-python-headless")
+
+
+State = Literal["computed", "recorded", "missing"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a number comes from; the one answer for commands, pages, claims and plans.
+
+    Attributes
+    ----------
+    state : {"computed", "recorded", "missing"}
+        In the run folder, in the records of ``results/``, or nowhere.
+    made : mapping
+        How it was made, as far as that is known: seconds, process_peak_memory_mb, commit, python,
+        wsss, torch, numpy, processor, device, day.
+    """
+
+    state: State
+    made: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Store:
@@ -36,10 +61,15 @@ class Store:
         Folder of the results, created when needed.
     data : Path, optional
         Data folder, for stages that read photos.
+    records : Records, optional
+        What ``results/`` holds, read where the run folder lacks a number.
     """
 
-    def __init__(self, runs: Path, data: Path | None = None) -> None:
+    def __init__(
+        self, runs: Path, data: Path | None = None, records: Records | None = None
+    ) -> None:
         self.runs = runs.absolute()  # workers elsewhere may stand in another folder
+        self.records = records or Records()
         self._data = data and data.absolute()
 
     @property
@@ -49,13 +79,69 @@ class Store:
             raise InputError("this profile reads photos: name their folder by --data or WSSS_DATA")
         return self._data
 
-    def folder(self, stage: Stage) -> Path:
+    def path(self, stage: Stage) -> Path:
         """Where the result of a stage lies, or will."""
         return self.runs / stage.name / stage.identity[:20]
 
     def done(self, stage: Stage) -> bool:
         """Whether the result is there."""
-        return self.folder(stage).is_dir()
+        return self.path(stage).is_dir()
+
+    def folder(self, stage: Stage) -> Path:
+        """Folder of a result that is there.
+
+        Raises
+        ------
+        InputError
+            If it is not.
+        """
+        if not self.done(stage):
+            raise InputError(
+                f"{self.path(stage)}: this {stage.name} is not computed yet; `Lab.run` does it"
+            )
+        return self.path(stage)
+
+    def origin(self, stage: Stage, testing: Testing | None = None) -> Origin:
+        """Say where the number that a stage stands for comes from.
+
+        Parameters
+        ----------
+        stage : Stage
+            A score, say, or a trace.
+        testing : str, optional
+            Which of the numbers of a score, see `wsss.stages.SegmenterScore`.
+        """
+        if self.done(stage):
+            return Origin("computed", self._made(stage.maker))
+        recorded = self.records.find(stage.identity, testing)
+        return Origin("missing") if recorded is None else Origin("recorded", recorded)
+
+    def missing(self, stage: Stage, testing: Testing | None = None) -> bool:
+        """Whether its number is neither computed nor recorded."""
+        return self.origin(stage, testing).state == "missing"
+
+    def read(self, stage: Stage, testing: Testing | None = None) -> dict[str, Any] | None:
+        """Read the numbers of a stage: computed ones, else recorded ones, else None.
+
+        Returns
+        -------
+        dict or None
+            What `Stage.figures` names and `Origin.made` holds, with ``identity`` and ``origin``.
+        """
+        origin = self.origin(stage, testing)
+        if origin.state == "missing":
+            return None
+        computed = stage.figures(self, testing) if origin.state == "computed" else {}
+        known = {"identity": stage.identity, "origin": origin.state}
+        return {**computed, **origin.made, **known}
+
+    def _made(self, stage: Stage) -> dict[str, Any]:
+        if not self.done(stage):  # copied from elsewhere without what it was made of
+            return {}
+        found = self.provenance(stage)
+        packages = {name: found["packages"].get(name) for name in ("wsss", "torch", "numpy")}
+        kept = ("seconds", "process_peak_memory_mb", "commit", "python", "processor", "device")
+        return {key: found[key] for key in kept} | packages | {"day": found["started"][:10]}
 
     def ensure(self, stage: Stage) -> Path:
         """Compute a stage and what it needs, unless they are there; return its folder.
@@ -66,7 +152,7 @@ class Store:
             If an input is bad; what was computed before stays.
         """
         self.ensure_together([stage])
-        return self.folder(stage)
+        return self.path(stage)
 
     def ensure_together(self, stages: Sequence[Stage]) -> None:
         """Compute several stages of the same `Stage.shares` in one go, as `ensure` does one."""
@@ -77,7 +163,7 @@ class Store:
         with ExitStack() as locks:
             # In the same order everywhere, so that no two processes wait for each other.
             for stage in sorted(missing, key=lambda stage: stage.identity):
-                self.folder(stage).parent.mkdir(parents=True, exist_ok=True)
+                self.path(stage).parent.mkdir(parents=True, exist_ok=True)
                 locks.enter_context(FileLock(self._beside(stage, ".lock")))
             missing = [stage for stage in missing if not self.done(stage)]  # others were faster
             if missing:
@@ -87,23 +173,55 @@ class Store:
         parts = [self._beside(stage, ".part") for stage in stages]
         for stage, part in zip(stages, parts, strict=True):
             _keep_only(part, stage.resumes_from)
-            (part / "spec.json").write_text(stage.model_dump_json(indent=2) + "\n")
+            spec = json.dumps(json.loads(canonical_json(stage)), indent=2)
+            (part / "spec.json").write_text(spec + "\n")
         started, clock = datetime.now(UTC), time.perf_counter()
-        before = type(stages[0]).compute_together(stages, parts, self) or 0.0
+        parents = [parent for stage in stages for parent in stage.parents()]
+        inputs = Inputs(self, parents, of=stages[0].name)
+        before = type(stages[0]).compute_together(stages, parts, inputs) or 0.0
         seconds = (before + time.perf_counter() - clock) / len(stages)  # each one's share
         for stage, part in zip(stages, parts, strict=True):
             _write_provenance(part, stage, started, seconds)
-            part.replace(self.folder(stage))
+            part.replace(self.path(stage))
             # Until here a kill would have found the training at its last epoch.
-            (self.folder(stage) / "checkpoint.pt").unlink(missing_ok=True)
+            (self.path(stage) / "checkpoint.pt").unlink(missing_ok=True)
 
     def _beside(self, stage: Stage, suffix: str) -> Path:
-        folder = self.folder(stage)
-        return folder.with_name(folder.name + suffix)
+        path = self.path(stage)
+        return path.with_name(path.name + suffix)
 
     def provenance(self, stage: Stage) -> dict:
-        """Read what was recorded when a stage was computed."""
+        """Read what was written down when a stage was computed."""
         return json.loads((self.folder(stage) / "provenance.json").read_text())
+
+
+class Inputs:
+    """What a stage may read while it computes: the results of its parents, and the data folder."""
+
+    def __init__(self, store: Store, parents: Iterable[Stage], *, of: str) -> None:
+        self._store, self._of = store, of
+        self._parents = {parent.identity for parent in parents}
+
+    @property
+    def data(self) -> Path:
+        """Data folder."""
+        return self._store.data
+
+    def folder(self, stage: Stage) -> Path:
+        """Folder of a parent's result; anything else is a mistake in the stage."""
+        if stage.identity not in self._parents:
+            raise LookupError(f"{self._of} reads a {stage.name} that is not among its parents()")
+        return self._store.folder(stage)
+
+
+def default_runs() -> Path:
+    """Return the folder of results: WSSS_RUNS, else ``runs`` in the clone, else ``runs`` here.
+
+    A notebook opened in Jupyter stands in ``notebooks/`` and must find what the command computed.
+    """
+    if named := os.environ.get("WSSS_RUNS"):
+        return Path(named)
+    return CLONE / "runs" if (CLONE / "notebooks").is_dir() else Path("runs")
 
 
 def _write_provenance(part: Path, stage: Stage, started: datetime, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,10 +19,7 @@ from wsss.inference import batches_of_one_shape, network_input
 from wsss.losses import seed_weights
 from wsss.models.network import Network
 from wsss.stages.segmenter import Segmenter
-from wsss.stages.stage import Stage
-
-if TYPE_CHECKING:
-    from wsss.stages.store import Store
+from wsss.stages.stage import Results, Stage
 
 UNKNOWN = 255
 
@@ -51,7 +48,51 @@ class WeightTrace(Stage):
     segmenter: Segmenter
     shown: int = 3
 
-    def compute(self, folder: Path, store: Store) -> float:
+    def parents(self) -> list[Stage]:
+        """Return what the training reads; the segmenter itself need not have been trained."""
+        return self.segmenter.parents()
+
+    def figures(self, store: Results, testing: Any = None) -> dict[str, Any]:
+        """Read what was seen after the last epoch: `lines` without what they share."""
+        return self.lines(store)[-1]
+
+    def lines(self, store: Results) -> list[dict[str, float]]:
+        """Read what was seen, one dict an epoch.
+
+        ``epoch``, from 1; ``right`` and ``wrong``, the mean weight of seed labels that are and are
+        not the truth (unknown labels and pixels of unknown truth left out; nan if there are none);
+        ``accuracy``, the share of pixels predicted right.
+        """
+        names = ("right", "wrong", "accuracy")
+        return [
+            {"epoch": number} | {name: float(seen[name]) for name in names}
+            for number, seen in enumerate(self._epochs(store), start=1)
+        ]
+
+    def pictures(self, store: Results) -> list[dict[str, np.ndarray]]:
+        """Read what was kept of each image that is shown.
+
+        ``predictions`` (E, h, w) uint8 and ``weights`` (E, K, h, w) float16, seeds in the order of
+        ``segmenter.labels``.
+        """
+        epochs = self._epochs(store)
+        shown = [name for name in epochs[0] if name.startswith("weights_")]
+        return [
+            {
+                "predictions": np.stack([seen[f"prediction_{i}"] for seen in epochs]),
+                "weights": np.stack([seen[f"weights_{i}"] for seen in epochs]),
+            }
+            for i in range(len(shown))
+        ]
+
+    def _epochs(self, store: Results) -> list[dict[str, np.ndarray]]:
+        epochs = []
+        for file in sorted(store.folder(self).glob("epoch_*.npz")):
+            with np.load(file) as found:
+                epochs.append(dict(found))
+        return epochs
+
+    def compute(self, folder: Path, store: Results) -> float:
         """Train, and write one file an epoch."""
         segmenter, data = self.segmenter, self.segmenter.images.load(store)
         masks = data.masks
@@ -70,45 +111,6 @@ class WeightTrace(Stage):
         )
         keep = partial(_keep, look=look, folder=folder)  # not a closure: processes may be sent it
         return segmenter.train(folder, store, after_epoch=keep).seconds_before
-
-
-def read_trace(store: Store, stage: WeightTrace) -> dict[str, Any]:
-    """Read what was seen after every epoch.
-
-    Parameters
-    ----------
-    store : Store
-        Where results lie.
-    stage : WeightTrace
-        A trace that was computed.
-
-    Returns
-    -------
-    dict
-        ``epochs``: for each epoch a dict with ``epoch`` (from 1); ``right`` and ``wrong``, the mean
-        weight of seed labels that are and are not the truth (unknown labels and pixels of unknown
-        truth left out; nan if there are none); ``accuracy``, the share of pixels predicted right.
-        ``images``: for each image that is shown a dict with ``predictions`` (E, h, w) uint8 and
-        ``weights`` (E, K, h, w) float16, seeds in the order of ``segmenter.labels``.
-    """
-    epochs = []
-    for file in sorted(store.folder(stage).glob("epoch_*.npz")):
-        with np.load(file) as found:
-            epochs.append(dict(found))
-    shown = [name for name in epochs[0] if name.startswith("weights_")]
-    return {
-        "epochs": [
-            {"epoch": number} | {name: float(seen[name]) for name in ("right", "wrong", "accuracy")}
-            for number, seen in enumerate(epochs, start=1)
-        ],
-        "images": [
-            {
-                "predictions": np.stack([seen[f"prediction_{i}"] for seen in epochs]),
-                "weights": np.stack([seen[f"weights_{i}"] for seen in epochs]),
-            }
-            for i in range(len(shown))
-        ],
-    }
 
 
 def at_features(label_map: np.ndarray, output_stride: int) -> np.ndarray:

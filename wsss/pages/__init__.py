@@ -1,0 +1,1 @@
+"""What a page shows: tables, verdicts, pictures, and where its numbers are from."""

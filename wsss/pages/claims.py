@@ -1,0 +1,292 @@
+"""The claims on trial: the differences that were measured, the verdicts, as a page shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from wsss.pages.verdict import Judgement, judge
+from wsss.paper import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison, Testing
+from wsss.pipeline import Pipeline
+from wsss.stages import SegmenterScore, WeightTrace
+
+BADGES = {
+    "supported": "#1a7f4b",
+    "contradicted": "#b42318",
+    "undecided": "#6b7280",
+    "not asked": "#8a5a00",
+}
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """What became of a claim.
+
+    Attributes
+    ----------
+    claim : Claim
+        The claim.
+    differences : pandas.DataFrame
+        One line a comparison, one column a random seed.
+    judgement : Judgement or None
+        None if no comparison can be made: the profile lacks networks, or scores are missing.
+    """
+
+    claim: Claim
+    differences: pd.DataFrame
+    judgement: Judgement | None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, or "not asked"."""
+        return self.judgement.verdict if self.judgement else "not asked"
+
+    @property
+    def paper(self) -> float | None:
+        """What the paper has where `judgement` has its mean, over the same comparisons."""
+        asked = [each for each in self.claim.comparisons if each.name in self.differences.index]
+        figures = [self.claim.in_paper(each) for each in asked or self.claim.comparisons]
+        if any(figure is None for figure in figures):
+            return None
+        known = [figure for figure in figures if figure is not None]
+        return min(known) if self.claim.kind == "best" else sum(known) / len(known)
+
+
+def claim_stages(lab: Pipeline) -> list[SegmenterScore | WeightTrace]:
+    """List what all claims are read from, each stage once."""
+    found = {
+        stage.identity: stage
+        for rng_seed in lab.rng_seeds
+        for claim in CLAIMS
+        for comparison in _asked(claim, lab)
+        for recipe in comparison.plus + comparison.minus
+        for stage in [_stage(claim, lab, recipe, rng_seed)]
+    }
+    return list(found.values())
+
+
+def judge_claims(lab: Pipeline) -> list[ClaimResult]:
+    """Compute what is missing and judge every claim by its paired differences.
+
+    With ``compute="none"`` a claim is judged by the comparisons that are there with the most random
+    seeds, over those that they share: the others would cost them theirs. "Best of all" (claim 12)
+    takes every comparison.
+
+    Returns
+    -------
+    list of ClaimResult
+        One a claim.
+    """
+    lab.provide([(stage, way_of(stage, lab)) for stage in claim_stages(lab)])
+    return [judged(claim, _differences(claim, lab)) for claim in CLAIMS]
+
+
+def judged(claim: Claim, differences: pd.DataFrame) -> ClaimResult:
+    """Judge a claim by its differences, one line a comparison, one column a random seed."""
+    if differences.empty:
+        return ClaimResult(claim, differences, None)
+    values, bounds = differences.to_numpy(), BOUNDS[claim.kind]
+    return ClaimResult(claim, differences, judge(values, bounds, every=claim.kind == "best"))
+
+
+def _asked(claim: Claim, lab: Pipeline) -> list[Comparison]:
+    """Comparisons whose networks the profile has."""
+    casts = lab.profile.casts
+    return [each for each in claim.comparisons if all(map(casts, each.plus + each.minus))]
+
+
+def _stage(
+    claim: Claim, lab: Pipeline, recipe: AnyRecipe, rng_seed: int
+) -> SegmenterScore | WeightTrace:
+    if claim.kind == "weights":
+        return lab.trace(recipe, rng_seed)
+    return lab.score(recipe, rng_seed)
+
+
+def way_of(stage: SegmenterScore | WeightTrace, lab: Pipeline) -> Testing | None:
+    """Return which number of a score a claim reads; a trace has but one."""
+    return lab.profile.testing if isinstance(stage, SegmenterScore) else None
+
+
+def _differences(claim: Claim, lab: Pipeline) -> pd.DataFrame:
+    """One line a comparison that is taken, one column a random seed."""
+    asked = _asked(claim, lab)
+    table = pd.DataFrame(
+        [[_difference(claim, each, lab, rng_seed) for rng_seed in lab.rng_seeds] for each in asked],
+        index=[each.name for each in asked],
+        columns=list(lab.rng_seeds),
+        dtype=float,
+    )
+    if claim.kind != "best":
+        counts = table.notna().sum(axis=1)
+        table = table[counts == counts.max()]
+    shared = pd.DataFrame(table.dropna(axis=1))
+    return shared if shared.size else pd.DataFrame()
+
+
+def _difference(claim: Claim, comparison: Comparison, lab: Pipeline, rng_seed: int) -> float:
+    """Take one difference; NaN where a number is missing."""
+
+    def number(recipe: AnyRecipe) -> float:
+        stage = _stage(claim, lab, recipe, rng_seed)
+        numbers = lab.store.read(stage, way_of(stage, lab))
+        if numbers is None:
+            return np.nan
+        return weight_gap(numbers) if claim.kind == "weights" else numbers["miou"]
+
+    return claim.measure(comparison, number)
+
+
+def weight_gap(seen: dict[str, float]) -> float:
+    """How much more right labels weigh than wrong ones, in percent of all weights of a pixel.
+
+    Examples
+    --------
+    >>> weight_gap({"right": 0.75, "wrong": 0.25})
+    50.0
+    """
+    return 100 * (seen["right"] - seen["wrong"])
+
+
+def median_spread(results: Iterable[ClaimResult]) -> float:
+    """Take the median standard deviation, over random seeds, of the paired differences in mIoU.
+
+    Each pair of cells counts once. Left out are claims in another unit and differences of
+    differences; NaN with a single random seed.
+    """
+    spread = {
+        (each.plus, each.minus): result.differences.loc[each.name].std()
+        for result in results
+        if result.claim.kind in ("gain", "no gain", "best")
+        for each in result.claim.comparisons
+        if each.name in result.differences.index
+    }
+    return float(np.median(list(spread.values())))
+
+
+def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
+    """One line a claim, in numbers.
+
+    Parameters
+    ----------
+    results : iterable of ClaimResult
+        As `judge_claims` returns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``number``, ``claim``, ``section``, ``unit``; ``paper``, ``mean``, ``low``, ``high``
+        (NaN where unknown); ``each`` (tuple, one a random
+        seed); ``from`` and ``to``, between which the claim puts the mean; ``verdict``, ``reason``.
+    """
+    lines = []
+    for result in results:
+        claim, found = result.claim, result.judgement
+        low, high = found.interval if found else (np.nan, np.nan)
+        lines.append({
+            "number": claim.number,
+            "claim": claim.text,
+            "section": claim.section,
+            "unit": claim.unit,
+            "paper": np.nan if result.paper is None else result.paper,
+            "mean": found.mean if found else np.nan,
+            "low": low,
+            "high": high,
+            "each": found.each if found else (),
+            "from": BOUNDS[claim.kind][0],
+            "to": BOUNDS[claim.kind][1],
+            "verdict": result.verdict,
+            "reason": found.reason + _left_out(result) if found else "its numbers are not there",
+        })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def show_verdicts(results: Iterable[ClaimResult]) -> Styler:
+    """Show one line a claim: the paper's figure, ours with its interval, the verdict and why."""
+    shown = pd.DataFrame([
+        {
+            "": str(line["number"]),
+            "claim": f"{line['claim']}<br>{_small(line['section'])}",
+            "paper": _amount(line["paper"], line["unit"]),
+            "ours": _amount(line["mean"], line["unit"]),
+            "95 % interval": _range(line["low"], line["high"]),
+            "verdict": f"{_badge(line['verdict'])}<br>{_small(line['reason'])}",
+        }
+        for line in claim_lines(results).to_dict("records")
+    ])  # fmt: skip
+    numbers = {"white-space": "nowrap", "text-align": "right"}
+    return _plain(shown, "claims").set_properties(
+        subset=["paper", "ours", "95 % interval"], **numbers
+    )
+
+
+def show_comparisons(results: Sequence[ClaimResult]) -> Styler:
+    """Show every comparison of every claim: the paper's difference, ours, each random seed."""
+    lines = []
+    for result in results:
+        claim = result.claim
+        for comparison in claim.comparisons:
+            if comparison.name not in result.differences.index:
+                continue
+            ours = result.differences.loc[comparison.name]
+            paper = claim.in_paper(comparison)
+            spread = f" ± {ours.std():.1f}" if len(ours) > 1 else ""
+            lines.append({
+                "": str(claim.number),
+                "comparison": comparison.name,
+                "paper": _amount(np.nan if paper is None else paper, claim.unit),
+                "ours": _amount(ours.mean(), claim.unit) + spread,
+                "each random seed": "  ".join(_amount(value, claim.unit) for value in ours),
+            })  # fmt: skip
+    return _plain(pd.DataFrame(lines), "comparisons")
+
+
+def count_verdicts(results: Iterable[ClaimResult]) -> str:
+    """Count the verdicts in one sentence, say "2 supported, 0 contradicted, 1 undecided."."""
+    counts = Counter(result.verdict for result in results)
+    named = [f"{counts[name]} {name}" for name in BADGES if name != "not asked" or counts[name]]
+    return ", ".join(named) + "."
+
+
+def _left_out(result: ClaimResult) -> str:
+    """Name the comparisons that a verdict had to do without."""
+    made = result.differences.index
+    names = [each.name for each in result.claim.comparisons if each.name not in made]
+    return f"; without {', '.join(names)}" if names else ""
+
+
+def _amount(value: float, unit: str) -> str:
+    if np.isnan(value):
+        return "–"
+    return f"{value:.1f} %" if unit == "%" else f"{round(value, 1) + 0.0:+.1f}"
+
+
+def _range(low: float, high: float) -> str:
+    return "–" if np.isnan(low) else f"{low:.1f} … {high:.1f}"
+
+
+def _small(text: str) -> str:
+    return f'<span style="font-size: 0.8em; opacity: 0.75">{text}</span>'
+
+
+def _badge(verdict: str) -> str:
+    style = f"background: {BADGES[verdict]}; color: white; font-weight: 600; font-size: 0.85em"
+    return (
+        f'<span style="{style}; padding: 0.1em 0.6em; border-radius: 0.8em; white-space: nowrap">'
+        f"{verdict}</span>"
+    )
+
+
+def _plain(lines: pd.DataFrame, name: str) -> Styler:
+    """Text to the left, without the index; a fixed name keeps a page the same from run to run."""
+    return (
+        lines.style.hide(axis="index")
+        .set_uuid(name)
+        .set_properties(**{"text-align": "left", "vertical-align": "top"})
+        .set_table_styles([{"selector": "th", "props": "text-align: left"}])
+    )

@@ -1,0 +1,217 @@
+"""What ``results/`` holds of real photos, on pages that are built without any photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import Markdown
+from pandas.io.formats.style import Styler
+
+from wsss.pages.provenance import CELL, NOTHING
+from wsss.pages.tables import name_of, plain
+from wsss.pages.text import spread
+
+TWELVE = ("table5", "12: types x scales x networks", "With WST")
+CLEAN = ("table1", "0 (ground truth)", "One label")
+STRONGER = ("table7", "claim13")  # of another segmenter: their scores compare with no others
+
+
+def sum_up(recorded: pd.DataFrame) -> Markdown:
+    """Set twelve seeds with WST against the best single seed, the best fewer and masks (Sec. 5.4).
+
+    Best is the cell with the largest mean among those recorded with all the random seeds that the
+    twelve have.
+    """
+    if recorded.empty or (twelve := _scores(recorded, TWELVE)).empty:
+        return Markdown(NOTHING)
+    clean, numbers = _scores(recorded, CLEAN), list(twelve.index)
+    cells = {
+        tuple(str(line[name]) for name in CELL): int(line["seeds"])
+        for line in recorded.drop_duplicates(CELL).to_dict("records")
+        if line["table"] not in (CLEAN[0], *STRONGER)
+    }
+    lines = [f"Twelve seeds with WST reach **{spread(twelve)}**."]
+    for title, counts in (("single seed", {1}), ("fewer seeds", set(range(2, 12)))):
+        found = {
+            cell: _scores(recorded, cell).reindex(numbers)
+            for cell, count in cells.items()
+            if count in counts
+        }
+        full = {cell: scores for cell, scores in found.items() if scores.notna().all()}
+        if not full:
+            continue
+        best = max(full, key=lambda cell: float(full[cell].mean()))
+        ahead = twelve - full[best]
+        lines.append(
+            f"The best {title} recorded ({_title(best)}): "
+            f"{spread(full[best])}; twelve are ahead by **{spread(ahead)}** within a random seed, "
+            f"in {sum(ahead > 0)} of {len(ahead)}."
+        )
+    if len(share := (twelve / clean).dropna()):
+        lines.append(
+            f"True masks of the same photos teach {spread(clean)}, so twelve seeds reach "
+            f"**{100 * share.mean():.1f} %** of that; in the paper it is 64.6 / 72.1 = 89.6 %."
+        )
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
+    """Show the IoU of every label in percent, each recipe once, means over random seeds.
+
+    The share is that of the fully supervised row, over the random seeds of both; a dash stands
+    where the segmenter is another one.
+    """
+    if recorded.empty:
+        return Markdown(NOTHING)
+    labels = [name for name in recorded.columns if name.startswith("iou ")]
+    first = recorded.drop_duplicates(["identity", "testing"])
+    clean = _scores(first, CLEAN)
+    lines = []
+    for key, each in first.groupby(CELL, sort=False):
+        share = 100 * (_scores(each, key) / clean).dropna()  # pyright: ignore
+        compares = len(share) and key[0] not in STRONGER  # pyright: ignore
+        lines.append(
+            {"trained on": _title(key)}  # pyright: ignore
+            | {"mIoU": spread(pd.Series(each["miou"]))}
+            | {"share of clean": f"{share.mean():.1f} %" if compares else "–"}
+            | {name.removeprefix("iou "): f"{each[name].mean():.1f}" for name in labels}
+        )
+    narrow = [  # ten columns beside long names: as wide as the page, and a line each
+        {"selector": "", "props": "font-size: 0.72em"},
+        {"selector": "td, th", "props": "padding: 0.3em"},
+        {"selector": "td", "props": "white-space: nowrap"},
+    ]
+    shown = plain(pd.DataFrame(lines), "by_class")
+    return shown.set_table_styles(narrow, overwrite=False)  # pyright: ignore[reportArgumentType]
+
+
+def show_errors(recorded: pd.DataFrame) -> Styler | Markdown:
+    """Show what kind of errors each recipe's segmenters make: see `wsss.metrics.error_shares`."""
+    if recorded.empty:
+        return Markdown(NOTHING)
+    kinds = ["missed", "confused", "spilled"]
+    first = recorded.drop_duplicates(["identity", "testing"])
+    means = pd.DataFrame(first.groupby(CELL, sort=False)[kinds].mean())
+    return plain(_titled(means), "errors")
+
+
+def show_sizes(folder: Path) -> Styler | Markdown:
+    """Show ``study.csv`` of a results folder, as ``scripts/study_photos.py`` writes it."""
+    path = folder / "study.csv"
+    if not path.is_file():
+        return Markdown(NOTHING)
+    lines = pd.read_csv(path).rename(columns={"miou": "mIoU"})
+    lines["seconds"] = lines["seconds"].round().astype(int)
+    columns = ["images", "crop", "epochs", "steps", "mIoU", "seconds"]
+    return plain(pd.DataFrame(lines[columns].astype(str)), "sizes")
+
+
+def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
+    """Show ``longer.csv`` of a results folder, as ``scripts/study_longer.py`` writes it.
+
+    Parameters
+    ----------
+    folder : Path
+        The results folder.
+    recorded : pandas.DataFrame
+        As `wsss.pipeline.Pipeline.scores` returns: the same cells trained as the tables have them.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler or IPython.display.Markdown
+        One line a training: mIoU as in the tables with the same random seed, after the longer
+        training, the difference, and the share of true masks before and after.
+    """
+    path = folder / "longer.csv"
+    if not path.is_file() or recorded.empty:
+        return Markdown(NOTHING)
+    keys = [*CELL, "rng_seed"]
+    both = pd.read_csv(path).merge(recorded[[*keys, "miou"]], on=keys, suffixes=("", " short"))
+    masks = both[(both[CELL] == list(CLEAN)).all(axis=1)]
+    if masks.empty:
+        return Markdown(NOTHING)
+    clean = masks.iloc[0]
+    lines = [
+        {
+            "trained on": _title(tuple(line[name] for name in CELL)),
+            "as in the tables": f"{line['miou short']:.1f}",
+            f"{line['times']} x as long": f"{line['miou']:.1f}",
+            "difference": f"{line['miou'] - line['miou short']:+.1f}",
+            "share of clean": f"{100 * line['miou short'] / clean['miou short']:.1f} %",
+            "share after": f"{100 * line['miou'] / clean['miou']:.1f} %",
+        }
+        for line in both.to_dict("records")
+    ]
+    return plain(pd.DataFrame(lines), "longer")
+
+
+def join_segmenters(seeds: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
+    """Put the quality of single seeds beside the mIoU of the segmenters trained on them.
+
+    Parameters
+    ----------
+    seeds : pandas.DataFrame
+        ``seeds.csv``, see `wsss.stages.Records`.
+    recorded : pandas.DataFrame
+        As `wsss.pipeline.Pipeline.scores` returns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The lines of `seeds` whose segmenter is recorded, each seed once, with its mIoU in percent
+        as ``segmenter``; empty if there is none.
+    """
+    if seeds.empty or recorded.empty:
+        return pd.DataFrame()
+    trained = recorded[[*CELL, "rng_seed"]].assign(segmenter=recorded["miou"])
+    return seeds.merge(trained, on=[*CELL, "rng_seed"]).drop_duplicates("identity")
+
+
+def seeds_and_segmenters(lines: pd.DataFrame) -> Styler | Markdown:
+    """Show how good seeds are beside how well they teach.
+
+    Parameters
+    ----------
+    lines : pandas.DataFrame
+        As `join_segmenters` returns.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler or IPython.display.Markdown
+        One line a kind of seed, the best segmenter first; means over random seeds.
+    """
+    if lines.empty:
+        return Markdown(NOTHING)
+    figures = ["segmenter", "mIoU", "precision", "recall", "missed", "unknown"]
+    means = pd.DataFrame(lines.groupby(CELL)[figures].mean())
+    means = means.sort_values("segmenter", ascending=False)
+    return plain(_titled(means), "seeds_and_segmenters")
+
+
+def _title(cell: tuple[str, ...]) -> str:
+    """Name a cell as people do.
+
+    Examples
+    --------
+    >>> _title(("table2", "VGG16", "CRF (C)"))
+    'Table 2: VGG16, CRF (C)'
+    """
+    table, row, column = cell
+    return f"{name_of(table)}: {row}, {column}"
+
+
+def _titled(means: pd.DataFrame) -> pd.DataFrame:
+    """Write means by cell with one decimal, the name of the cell in front."""
+    lines = pd.DataFrame(means.map("{:.1f}".format))
+    lines.insert(0, "trained on", [_title(cell) for cell in means.index])
+    return lines
+
+
+def _scores(recorded: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
+    """MIoU by random seed of one cell."""
+    table, row, column = key
+    of_cell = (
+        (recorded["table"] == table) & (recorded["row"] == row) & (recorded["column"] == column)
+    )
+    return pd.Series(recorded[of_cell].set_index("rng_seed")["miou"])

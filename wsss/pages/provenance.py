@@ -1,0 +1,135 @@
+"""What every page says about itself: where its numbers are from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+from pandas.io.formats.style import Styler
+
+from wsss.pages.tables import name_of, plain
+from wsss.paper import TABLES
+from wsss.pipeline import Pipeline
+from wsss.stages import graph
+
+CELL = ["table", "row", "column"]
+NOTHING = "No score on photos is recorded yet."
+
+
+def show_provenance(lab: Pipeline) -> HTML | Markdown:
+    """Say where the numbers of a page come from: of all that it asked its lab for so far.
+
+    Returns
+    -------
+    IPython.display.HTML or Markdown
+        Profile, random seeds; seconds of computing (of all that the page rests on, whoever
+        computed it), processor, device, commit, torch, day; how many results are recorded ones.
+    """
+    goals = list(lab.used.values())
+    states = [lab.store.origin(*goal).state for goal in goals]
+    computed = [stage for stage in graph(goal for goal, _ in goals) if lab.store.done(stage)]
+    made = [lab.store.provenance(stage) for stage in computed]
+    read, name = states.count("recorded"), escape(lab.profile.name)
+    parts = [
+        f"profile <b>{name}</b> ({escape(lab.profile.summary)})",
+        f"random seeds {', '.join(map(str, lab.rng_seeds))}",
+        f"{read} of {len(goals)} results read from results/{name}" if read else "",
+        *(_computed(made) if made else []),
+    ]
+    return HTML(f'<p class="provenance">{" · ".join(filter(None, parts))}</p>')
+
+
+def recorded_line(lines: pd.DataFrame, images: str) -> HTML | Markdown:
+    """Say where recorded numbers come from, as `show_provenance` does of computed ones.
+
+    Parameters
+    ----------
+    lines : pandas.DataFrame
+        With the columns ``rng_seed``, ``identity``, ``seconds``, ``commit`` and ``day``; lines
+        without seconds are of no training.
+    images : str
+        Which images they are of.
+    """
+    if lines.empty:
+        return Markdown(NOTHING)
+    trainings = lines.dropna(subset="seconds").drop_duplicates("identity")
+    parts = [
+        escape(images),
+        f"random seeds {', '.join(map(str, sorted(set(lines['rng_seed']))))}",
+        f"{trainings['seconds'].sum():.0f} s of training segmenters",
+        f"commit {_distinct(lines['commit'])}",
+        _days(trainings["day"]),
+    ]
+    return HTML(f'<p class="provenance">{" · ".join(parts)}</p>')
+
+
+def show_missing_cells(scores: pd.DataFrame) -> Markdown:
+    """Say what of the paper's 42 cells is there, and name the cells that are not."""
+    in_tables = scores[scores["table"].isin(list(TABLES))]
+    seen = in_tables.groupby(CELL)["rng_seed"].nunique()
+    absent = [
+        f"{name_of(table)}: {cell.row}, {cell.column}"
+        for table in TABLES.values()
+        for cell in table.cells
+        if (table.name, cell.row, cell.column) not in seen.index
+    ]
+    if scores.empty:
+        return Markdown(NOTHING)
+    total = sum(len(table.cells) for table in TABLES.values())
+    counts = sorted(set(seen)) or [0]
+    least, most = counts[0], counts[-1]
+    seeds = f"{most}" if least == most else f"{least} to {most}"
+    noun = "random seed" if most == 1 else "random seeds"
+    text = f"{total - len(absent)} of {total} cells are recorded, with {seeds} {noun} each."
+    return Markdown(text + (f" Still missing: {'; '.join(absent)}." if absent else ""))
+
+
+def show_origins(scores: pd.DataFrame) -> Styler | Markdown:
+    """Show where scores come from: machine, commit, day, hours, memory."""
+    if scores.empty:
+        return Markdown(NOTHING)
+    trainings = scores.drop_duplicates("identity")  # a recipe stands in several tables
+    lines = [
+        {
+            "commit": str(commit),
+            "day": str(day),
+            "processor": str(processor),
+            "torch": str(torch),
+            "trainings": str(len(each)),
+            "hours of training": f"{each['seconds'].sum() / 3600:.1f}",
+            "peak memory": f"{each['process_peak_memory_mb'].max() / 1000:.1f} GB",
+        }
+        for (commit, day, processor, torch), each in trainings.groupby(
+            ["commit", "day", "processor", "torch"]
+        )  # pyright: ignore[reportGeneralTypeIssues]
+    ]
+    return plain(pd.DataFrame(lines), "origins")
+
+
+def _computed(records: Sequence[dict]) -> list[str]:
+    """Say what computing took, and where it was."""
+    return [
+        f"{sum(record['seconds'] for record in records):.0f} s of computing on "
+        f"{_distinct(r['processor'] for r in records)}, {_distinct(r['device'] for r in records)}",
+        f"commit {_distinct(r['commit'] for r in records)}",
+        f"torch {_distinct(r['packages']['torch'] for r in records)}",
+        _days(r["started"][:10] for r in records),
+    ]
+
+
+def _distinct(values: Iterable[str]) -> str:
+    return escape(", ".join(sorted(set(values))))
+
+
+def _days(days: Iterable[str]) -> str:
+    """First and last day.
+
+    Examples
+    --------
+    >>> _days(["2026-11-24", "2026-11-23"]), _days([])
+    ('2026-11-23 to 2026-11-24', '')
+    """
+    known = sorted(set(days))
+    return " to ".join(dict.fromkeys([known[0], known[-1]])) if known else ""

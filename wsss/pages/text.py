@@ -1,0 +1,110 @@
+"""A table as text: the paper's figures, ours with their spread, and the difference."""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import Literal
+
+import pandas as pd
+
+from wsss.paper import Table
+
+
+def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
+    """Put the paper's figure, ours (mean ± standard deviation) and the difference side by side.
+
+    A column says how the segmenters were tested, if that differs within the table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `wsss.pipeline.Pipeline.scores` returns.
+    table : Table
+        The table it belongs to.
+    profile : str
+        Heads the column of our figures.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line a cell and way of testing, all text.
+
+    Examples
+    --------
+    >>> from wsss.paper.tables import TABLE2
+    >>> frame = pd.DataFrame({
+    ...     "row": ["VGG16"] * 2, "column": ["CRF (C)"] * 2, "seeds": 1, "paper": 62.9,
+    ...     "testing": "single", "rng_seed": [0, 1], "miou": [60.0, 61.0]})
+    >>> print(summary(frame, TABLE2, "demo").to_string(index=False))
+    CAM network Seed type Seeds paper       demo demo - paper
+          VGG16   CRF (C)     1  62.9 60.5 ± 0.7         -2.4
+    """
+    lines, several = [], len(set(frame["testing"])) > 1
+    for _, cell in frame.groupby(["row", "column", "testing"], sort=False):
+        first, miou = cell.iloc[0], pd.Series(cell["miou"])
+        lines.append({
+            table.row_title: first["row"],
+            table.column_title: first["column"],
+            **({"Testing": first["testing"]} if several else {}),
+            "Seeds": str(first["seeds"]),
+            "paper": _or_dash(first["paper"], ".1f"),
+            profile: spread(miou),
+            f"{profile} - paper": _or_dash(miou.mean() - first["paper"], "+.1f"),
+        })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def spread(values: pd.Series) -> str:
+    """Mean ± standard deviation over random seeds; a single value stands alone.
+
+    Examples
+    --------
+    >>> spread(pd.Series([60.0, 61.0])), spread(pd.Series([60.0]))
+    ('60.5 ± 0.7', '60.0')
+    """
+    return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
+
+
+def _or_dash(value: float, form: str) -> str:
+    """Write what is known; the paper has no figure for claim 13's cell."""
+    return "–" if isnan(value) else format(value, form)
+
+
+Format = Literal["text", "csv", "markdown", "latex"]
+
+
+def render(lines: pd.DataFrame, how: Format) -> str:
+    """Write a table of text as plain text, CSV, Markdown or LaTeX.
+
+    In CSV standard deviations, if there are any, have a column of their own, and a dash is an
+    empty cell.
+
+    Examples
+    --------
+    >>> print(render(pd.DataFrame({"paper": ["62.9"], "demo": ["60.5 ± 0.7"]}), "csv"))
+    paper,demo,demo sd
+    62.9,60.5,0.7
+    >>> print(render(pd.DataFrame({"paper": ["62.9"], "demo": ["60.5 ± 0.7"]}), "markdown"))
+    | paper   | demo       |
+    |:--------|:-----------|
+    | 62.9    | 60.5 ± 0.7 |
+    """
+    if how == "csv":
+        return _numbers(lines).to_csv(index=False).rstrip("\n")
+    if how == "latex":
+        text = lines.map(lambda value: value.replace("±", r"$\pm$"))
+        return text.to_latex(index=False, escape=False).rstrip("\n")
+    if how == "markdown":
+        return lines.to_markdown(index=False, disable_numparse=True)
+    return lines.to_string(index=False)
+
+
+def _numbers(lines: pd.DataFrame) -> pd.DataFrame:
+    """Take means and standard deviations apart."""
+    columns: dict[str, pd.Series] = {}
+    for name in lines:
+        parts = lines[name].replace("–", "").str.split(" ± ", expand=True)
+        columns[str(name)] = parts[0]
+        if 1 in parts:
+            columns[f"{name} sd"] = parts[1]
+    return pd.DataFrame(columns)

@@ -1,0 +1,302 @@
+"""Run a graph of stages: in this process, on local workers, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from wsss.stages.stage import Stage
+from wsss.stages.store import Store
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Task = tuple[Stage, ...]
+"""Stages that are computed in one go; most are alone."""
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",  # two processes of one thread beat one of two by far
+    "TQDM_DISABLE": "1",  # bars of several workers would overwrite one another
+    # Dask makes workers hand memory back all the time, and a training step asks for the same memory
+    # again: two fifths of the time went into the kernel.
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+}
+"""What the local workers start with."""
+
+
+def graph(
+    goals: Iterable[Stage], done: Callable[[Stage], bool] = lambda stage: False
+) -> list[Stage]:
+    """List the distinct stages that some goals need, each after the ones it reads.
+
+    Parameters
+    ----------
+    goals : iterable of Stage
+        What is wanted in the end.
+    done : callable, optional
+        Tells what is there: it is left out, and so is what only it needed.
+
+    Returns
+    -------
+    list of Stage
+
+    Examples
+    --------
+    >>> from wsss.stages import Images, Scenes
+    >>> train, val = (Images(source=Scenes(), split=split) for split in ("train", "val"))
+    >>> [stage.name for stage in graph([train, val])]
+    ['scenes', 'images', 'images']
+    >>> [stage.name for stage in graph([train, val], done=lambda stage: stage is val)]
+    ['scenes', 'images']
+    """
+    ordered: dict[str, Stage] = {}
+    left_out: set[str] = set()
+
+    def visit(stage: Stage) -> None:
+        if stage.identity in ordered or stage.identity in left_out:
+            return
+        if done(stage):
+            left_out.add(stage.identity)
+            return
+        for parent in stage.parents():
+            visit(parent)
+        ordered[stage.identity] = stage
+
+    for goal in goals:
+        visit(goal)
+    return list(ordered.values())
+
+
+def together(stages: Sequence[Stage]) -> list[Task]:
+    """Gather stages that share work into tasks, each after those that it waits for.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        Each after the ones it reads, as `graph` lists them.
+
+    Returns
+    -------
+    list of tuples of Stage
+        A stage that shares nothing is alone.
+    """
+    members: dict[str, list[Stage]] = defaultdict(list)
+    for stage in stages:
+        members[stage.shares or stage.identity].append(stage)
+    wanted = {stage.identity for stage in stages}
+    tasks: dict[str, Task] = {}
+
+    def visit(stage: Stage) -> None:
+        name = stage.shares or stage.identity
+        if stage.identity in wanted and name not in tasks:
+            for parent in (parent for member in members[name] for parent in member.parents()):
+                visit(parent)
+            tasks[name] = tuple(members[name])
+
+    for stage in stages:
+        visit(stage)
+    return list(tasks.values())
+
+
+def run(
+    goals: Sequence[Stage],
+    store: Store,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Compute what is missing of some goals and of all that they need.
+
+    Parameters
+    ----------
+    goals : sequence of Stage
+        What is wanted in the end.
+    store : Store
+        Where results lie; what is there is not computed again.
+    workers : int, optional
+        Local processes of one thread each; by default one a GPU, or one a core where there are
+        none. With 1 all runs in this process. Several GPUs are dealt out to them in turn.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers see the same files; no local ones are started.
+    quiet : bool
+        Show no progress.
+
+    Raises
+    ------
+    InputError
+        The first one that a stage raised; what was finished before stays.
+    """
+    todo = graph(goals, store.done)
+    if not todo:
+        return
+    tasks = together(todo)
+    workers = min(workers or default_workers(), len(tasks))
+    progress = _Progress(todo, workers, quiet)
+    try:
+        if workers == 1 and scheduler is None:
+            _run_here(tasks, store, progress)
+        else:
+            with _client(workers, scheduler) as client:
+                progress.note(f"Dask dashboard: {client.dashboard_link}")
+                _run_on(client, tasks, store, progress)
+    finally:
+        progress.close()
+
+
+def default_workers() -> int:
+    """One worker a GPU, else one a core that this process may use, if each finds 2 GB of memory."""
+    if gpus := visible_gpus():
+        return len(gpus)
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
+
+    return min(CPU_COUNT, max(1, int(MEMORY_LIMIT // 2e9)))
+
+
+def visible_gpus() -> list[str]:
+    """Names by which CUDA_VISIBLE_DEVICES may ask for the GPUs that this process sees."""
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
+    return named.split(",")[:count]
+
+
+def _run_here(tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
+    for task in tasks:
+        progress.starts(task)
+        progress.ends(task, _ensure(task, store))
+
+
+def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
+    from distributed import as_completed
+
+    futures = {}
+    for task in tasks:
+        parents = {parent.identity: parent for stage in task for parent in stage.parents()}
+        awaited = {futures[identity] for identity in parents if identity in futures}
+        # Identity and folder are the task's key: two clients of one scheduler share the work.
+        key = "-".join([task[0].name, *(stage.identity for stage in task), str(store.runs)])
+        future = client.submit(_ensure, task, store, list(awaited), key=key)
+        futures |= {stage.identity: future for stage in task}
+    of = {futures[task[0].identity].key: task for task in tasks}
+    for future in as_completed(set(futures.values())):
+        progress.ends(of[future.key], future.result())
+
+
+def _ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
+    """Compute one task on one thread; `parents` only makes a worker wait for them.
+
+    Sums over several threads round in another order, and results would depend on the machine.
+    """
+    import torch
+
+    threads, started = torch.get_num_threads(), time.perf_counter()
+    torch.set_num_threads(1)
+    try:
+        store.ensure_together(task)
+    finally:
+        torch.set_num_threads(threads)
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    import dask.config
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        with Client(scheduler) as client:
+            yield client
+        return
+    with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
+        _script_not_run_again(),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            memory_limit=None,  # a worker near the limit would be stopped, then killed
+            silence_logs=logging.CRITICAL,  # an InputError in a worker is told once, by us
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        _deal_out(visible_gpus(), client)
+        yield client
+
+
+@contextmanager
+def _script_not_run_again() -> Iterator[None]:
+    """Keep new processes from running the script that started them, guarded or not.
+
+    Multiprocessing runs a process's main module once more in each child, to find there what it
+    defines. Workers need nothing of it: what a script defines is sent to them by value.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update(hidden)
+
+
+def _deal_out(gpus: Sequence[str], client: Client) -> None:
+    """Let each local worker see one GPU only, before its first stage looks for one."""
+    from distributed import Worker, WorkerPlugin
+
+    class OneGpu(WorkerPlugin):
+        def setup(self, worker: Worker) -> None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpus[int(worker.name) % len(gpus)]
+
+    if gpus:
+        client.register_plugin(OneGpu())
+
+
+class _Progress:
+    """What is done, what is left and how long that may take, on the terminal."""
+
+    def __init__(self, todo: Sequence[Stage], workers: int, quiet: bool) -> None:
+        self._left = Counter(stage.name for stage in todo)
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._workers = workers
+        self._bar = tqdm(
+            total=len(todo), desc="stages", unit="stage", disable=quiet,
+            bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}{postfix}", file=sys.stderr,
+        )  # fmt: skip
+
+    def note(self, text: str) -> None:
+        if not self._bar.disable:
+            self._bar.write(text, file=sys.stderr)
+
+    def starts(self, task: Task) -> None:
+        self._bar.set_postfix_str(task[0].name)
+
+    def ends(self, task: Task, seconds: float) -> None:
+        name = task[0].name
+        self._left[name] -= len(task)
+        self._seconds[name] += [seconds / len(task)] * len(task)
+        self._bar.set_postfix_str(f"{name} {seconds:.0f} s{self._estimate()}")
+        self._bar.update(len(task))
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def _estimate(self) -> str:
+        """Seconds left, once every kind of stage that is left has been seen."""
+        kinds = [kind for kind, count in self._left.items() if count]
+        if not kinds or any(kind not in self._seconds for kind in kinds):
+            return ""
+        means = {kind: sum(self._seconds[kind]) / len(self._seconds[kind]) for kind in kinds}
+        left = sum(self._left[kind] * means[kind] for kind in kinds) / self._workers
+        return f", about {left:.0f} s left"

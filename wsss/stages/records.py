@@ -1,0 +1,112 @@
+"""Records: numbers in ``results/`` that a build does not compute again, known by identity."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wsss.errors import InputError
+from wsss.files import atomic_write
+from wsss.paper import Testing
+
+CLONE = Path(__file__).resolve().parents[2]
+RESULTS = CLONE / "results" if (CLONE / "notebooks").is_dir() else Path("results")
+"""In the clone, wherever a command or a notebook is run; without one, in the folder at hand."""
+
+SCORE = ["identity", "testing", "table", "row", "column"]
+"""What makes a line of ``scores.csv`` one of its own: a training may stand in several tables."""
+
+
+class Records:
+    """What a folder such as ``results/photo`` holds: one more source that a store reads.
+
+    ``scores.csv`` has a line for each score of a table, known by the identity of its stage and the
+    way of testing; ``traces.csv`` one for each epoch of a `wsss.stages.WeightTrace`; ``seeds.csv``
+    one for each score of seeds themselves. An identity stands for the images and every parameter,
+    so a number of other images or settings is never found.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        A folder that is absent, and none, hold nothing.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Lines of ``scores.csv``."""
+        return self._read("scores.csv", [*SCORE, "rng_seed", "miou", "images"])
+
+    @cached_property
+    def traces(self) -> pd.DataFrame:
+        """Lines of ``traces.csv``."""
+        return self._read("traces.csv", ["identity", "rng_seed", "epoch", "right", "wrong"])
+
+    @cached_property
+    def seeds(self) -> pd.DataFrame:
+        """Lines of ``seeds.csv``."""
+        return self._read("seeds.csv", ["identity", "mIoU"])
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Fingerprint of the images that the scores are of, if all are of the same."""
+        found = set(self.scores["images"])
+        return found.pop() if len(found) == 1 else None
+
+    def find(self, identity: str, testing: Testing | None = None) -> dict[str, Any] | None:
+        """Find what is recorded of a stage; of a trace, its last epoch.
+
+        Parameters
+        ----------
+        identity : str
+            The stage's.
+        testing : str, optional
+            Which of the numbers of a score.
+
+        Returns
+        -------
+        dict or None
+            The columns of its line; None if nothing is recorded.
+        """
+        return self._lines.get((identity, testing))
+
+    @cached_property
+    def _lines(self) -> dict[tuple[str, str | None], dict[str, Any]]:
+        lines: dict[tuple[str, str | None], dict[str, Any]] = {}
+        for frame in (self.scores, self.traces, self.seeds):
+            for line in frame.to_dict("records"):
+                lines[line["identity"], line.get("testing")] = line  # pyright: ignore
+        return lines
+
+    def _read(self, name: str, columns: Collection[str]) -> pd.DataFrame:
+        path = None if self.folder is None else self.folder / name
+        if path is None or not path.is_file():
+            return pd.DataFrame(columns=list(columns))
+        try:
+            frame = pd.read_csv(path, dtype={"row": str, "column": str})
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+        if absent := set(columns) - set(frame.columns):
+            raise InputError(f"{path}: no column {min(absent)!r}; record it anew")
+        return frame
+
+
+def keep_scores(lines: pd.DataFrame, folder: Path) -> None:
+    """Add lines to ``scores.csv`` of a folder, in place of older ones of the same identity.
+
+    Lines of other profiles, images or settings have other identities and stay.
+    """
+    if lines.empty:
+        return
+    old = Records(folder).scores
+    lines = lines if old.empty else pd.concat([old, lines])
+    lines = lines.drop_duplicates(SCORE, keep="last").dropna(axis="columns", how="all")
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / "scores.csv") as aside:
+        lines.sort_values(["table", "rng_seed"], kind="stable").to_csv(aside, index=False)
