@@ -6,13 +6,20 @@ Not in the paper.
 from __future__ import annotations
 
 from collections import OrderedDict
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from wsss.errors import InputError
-from wsss.models.largefov import LargeFOVClassifier
-from wsss.models.network import Head, Network, Normalisation, initialise_trunk
+from wsss.models.loading import learnt_names, read_state_dict, rename
+from wsss.models.network import (
+    Head,
+    LargeFOVClassifier,
+    Network,
+    Normalisation,
+    initialise_trunk,
+)
 
 LITE = Normalisation(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
 """What EfficientNet-Lite's published weights expect, in RGB order."""
@@ -30,6 +37,15 @@ BLOCKS = (
     (1, 3, 1, 6, 320),
 )
 """EfficientNet-B0's, as in its Table 1."""
+
+PUBLISHED_LAYERS = {
+    "stem": ("_conv_stem", "_bn0"),
+    "expand": ("_expand_conv", "_bn0"),
+    "depthwise": ("_depthwise_conv", "_bn1"),
+    "project": ("_project_conv", "_bn2"),
+    "top": ("_conv_head", "_bn1"),
+}
+"""Convolution and BatchNorm of each of our layers, as the package's file names them."""
 
 
 def build(
@@ -97,6 +113,31 @@ def build(
     )
     # A step of the segmenter on 8 crops of 161 takes a core 1.4 s, 2.3 s in torch's usual order.
     return network.to(memory_format=torch.channels_last)
+
+
+def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
+    """Read a state_dict under the names of the weights' package, for either head."""
+    unused = {"_fc", *(() if hasattr(trunk, "top") else PUBLISHED_LAYERS["top"])}
+    names = {}
+    for name in learnt_names(trunk):
+        module, _, part = name.rpartition(".")
+        names[f"{published_module(module)}.{part}"] = name
+    return rename(
+        read_state_dict(path), names, path, lambda name: name.rpartition(".")[0] in unused
+    )
+
+
+def published_module(ours: str) -> str:
+    """Return the name that a module of the trunk has in the package's file.
+
+    Examples
+    --------
+    >>> published_module("stem.1"), published_module("block3.depthwise.0")
+    ('_bn0', '_blocks.3._depthwise_conv')
+    """
+    *block, layer, place = ours.split(".")
+    theirs = PUBLISHED_LAYERS[layer][int(place)]
+    return f"_blocks.{block[0].removeprefix('block')}.{theirs}" if block else theirs
 
 
 class InvertedResidual(nn.Module):

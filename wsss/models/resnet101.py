@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
+from wsss.models.loading import learnt_names, read_state_dict, rename
 from wsss.models.network import (
     IMAGENET,
     SCENES,
@@ -149,6 +151,16 @@ def build(
         freeze_batchnorm=architecture.freeze_batchnorm,
         hidden=hidden,
     )
+
+
+def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
+    """Read torchvision's ResNet101, whose names the trunk shares.
+
+    ImageNet alone, as the paper says; weights tuned on COCO, which older DeepLab code starts from
+    without saying so, do not fit by their names.
+    """
+    names = {name: name for name in learnt_names(trunk)}
+    return rename(read_state_dict(path), names, path, lambda name: name.startswith("fc."))
 
 
 def _hidden_layers(features: int, channels: int, dilation: int) -> nn.Sequential:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from wsss.errors import InputError
+from wsss.models.loading import rename
+from wsss.models.mxnet_params import read_params
 from wsss.models.network import (
     IMAGENET,
     SCENES,
@@ -218,6 +223,56 @@ def build(
         normalisation=architecture.normalisation,
         freeze_batchnorm=architecture.freeze_batchnorm,
     )
+
+
+def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
+    """Read the authors' MXNet weights, without MXNet."""
+    names = published_names(trunk)
+    arrays = rename(read_params(path), names, path, lambda name: name.startswith("arg:linear1000_"))
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def published_names(trunk: nn.Module) -> dict[str, str]:
+    """Return the trunk's names by those of the ``.params`` file.
+
+    There the first block of level 2 is ``2a`` and the next ones ``2b1``, ``2b2``; a block's
+    convolutions are ``branch2a``, ``branch2b1``, ``branch2b2`` and its shortcut ``branch1``; they
+    begin with ``res``, and the BatchNorm before each with ``bn``. Source: ``res_block`` in
+    ademxapp's ``util/symbol/resnet_v2.py``.
+
+    Examples
+    --------
+    >>> names = published_names(build(RESNET38, head="cam", num_classes=20, width=1 / 16).trunk)
+    >>> names["arg:res4b5_branch2b1_weight"], names["aux:bn7_moving_var"]
+    ('b4_5.residual.3.weight', 'norm.running_var')
+    """
+    names = {"arg:conv1a_weight": "conv1a.weight"} | _batchnorm_names("bn7", "norm")
+    for ours, block in trunk.named_children():
+        if not isinstance(block, ResidualBlock):
+            continue
+        level, _, number = ours.removeprefix("b").partition("_")
+        theirs = f"{level}b{number}" if number else f"{level}a"
+        names |= _batchnorm_names(f"bn{theirs}_branch2a", f"{ours}.first_norm.0")
+        branch, last = "branch2a", 0
+        for place, layer in block.residual.named_children():
+            if isinstance(layer, nn.BatchNorm2d):
+                last += 1
+                branch = f"branch2b{last}"
+                names |= _batchnorm_names(f"bn{theirs}_{branch}", f"{ours}.residual.{place}")
+            elif isinstance(layer, nn.Conv2d):
+                names[f"arg:res{theirs}_{branch}_weight"] = f"{ours}.residual.{place}.weight"
+        if block.projection is not None:
+            names[f"arg:res{theirs}_branch1_weight"] = f"{ours}.projection.weight"
+    return names
+
+
+def _batchnorm_names(theirs: str, ours: str) -> dict[str, str]:
+    return {
+        f"arg:{theirs}_gamma": f"{ours}.weight",
+        f"arg:{theirs}_beta": f"{ours}.bias",
+        f"aux:{theirs}_moving_mean": f"{ours}.running_mean",
+        f"aux:{theirs}_moving_var": f"{ours}.running_var",
+    }
 
 
 def _dilations(stage: Stage, *, first: bool) -> tuple[int, ...]:

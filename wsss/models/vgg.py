@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from wsss.errors import InputError
+from wsss.models.loading import read_state_dict, rename
 from wsss.models.network import (
     IMAGENET,
     SCENES,
@@ -126,6 +129,56 @@ def build(
     )
     # a training step on drawn scenes takes 7 instead of 10 ms of a core
     return network.to(memory_format=torch.channels_last)
+
+
+def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
+    """Read torchvision's VGG16, reduced to the form of ``vgg16_20M``, for `VGG16` at any width.
+
+    DeepLab's ``vgg16_20M``, which the authors' related code starts from, keeps every third row and
+    column of fc6's 7x7 kernel and every fourth channel of fc6 and fc7; the same is done here, with
+    fc6 and fc7 choosing the same channels. torchvision's weights were trained anew, on RGB with
+    ImageNet's mean and standard deviation, and DeepLab's were tuned after the reduction: not the
+    same weights as the paper's, but all of them learnt, as there.
+    """
+    modules, index = {}, 0
+    for stage, depth in enumerate(VGG16.depths, start=1):
+        for number in range(1, depth + 1):
+            modules[f"features.{index}"] = f"conv{stage}_{number}"
+            index += 2  # a convolution and its ReLU
+        index += 1  # the pool
+    modules |= {"classifier.0": "fc6", "classifier.3": "fc7"}
+    names = {f"{old}.{p}": f"{new}.{p}" for old, new in modules.items() for p in ("weight", "bias")}
+    state = rename(
+        read_state_dict(path), names, path, lambda name: name.startswith("classifier.6.")
+    )
+    width, channels = trunk.get_parameter("fc6.weight").shape[:2]
+    return state | _reduced_fc(state, width, channels, path)
+
+
+def _reduced_fc(
+    state: dict[str, Tensor], width: int, channels: int, path: Path
+) -> dict[str, Tensor]:
+    """Subsample fc6 and fc7, matrices in the file, to convolutions of `width` channels."""
+    full = state["fc6.bias"].numel()
+    shapes = {
+        "fc6.weight": (full, channels * 7 * 7),
+        "fc6.bias": (full,),
+        "fc7.weight": (full, full),
+        "fc7.bias": (full,),
+    }
+    if full < width or full % width or any(state[n].shape != s for n, s in shapes.items()):
+        found = ", ".join(str(tuple(state[name].shape)) for name in shapes)
+        raise InputError(
+            f"{path}: classifier.0 and classifier.3 have the shapes {found}, which cannot be "
+            f"reduced to {width} channels; give torchvision's vgg16"
+        )
+    every = full // width
+    return {
+        "fc6.weight": state["fc6.weight"].view(full, channels, 7, 7)[::every, :, ::3, ::3],
+        "fc6.bias": state["fc6.bias"][::every],
+        "fc7.weight": state["fc7.weight"][::every, ::every, None, None],
+        "fc7.bias": state["fc7.bias"][::every],
+    }
 
 
 def _trunk(architecture: VggArchitecture, fc6_dilation: int, width: float) -> nn.Sequential:
