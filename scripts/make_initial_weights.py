@@ -27,8 +27,8 @@ from wsss.data.affine import Augmentation, sample_image
 from wsss.data.scenes import PRETRAINING_CLASSES, draw_object
 from wsss.models import get_model
 from wsss.models.network import Network
+from wsss.models.weights import INITIAL
 from wsss.training import Schedule, fit, isolated_randomness
-from wsss.weights import INITIAL
 
 IMAGES, HELD_OUT = 6000, 1000
 SCHEDULE = Schedule(

@@ -12,8 +12,8 @@ import pytest
 from wsss.data.affine import Augmentation
 from wsss.data.subset import Subset
 from wsss.data.voc import VOC_CLASSES
-from wsss.downloads import DOWNLOADS
 from wsss.errors import InputError
+from wsss.models.weights import WEIGHTS
 from wsss.pipeline import PilotRecipe, Pipeline, Recipe, SeedType
 from wsss.profiles import ANIMALS, PROFILES, get_profile
 from wsss.stages import (
@@ -182,8 +182,8 @@ def test_downloaded_weights_are_in_the_identity() -> None:
         for name, spec in Pipeline(get_profile("paper")).profile.cam_networks.items()
     }
     assert checksums == {
-        "vgg16": DOWNLOADS["vgg16"].checksum,
-        "resnet38": DOWNLOADS["resnet38"].checksum,
+        "vgg16": WEIGHTS["vgg16"].checksum,
+        "resnet38": WEIGHTS["resnet38"].checksum,
     }
     spec = NetworkSpec.imagenet("resnet101")
     assert (spec.random.weights, spec.random.weights_checksum) == (None, None)

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from wsss.errors import InputError
-from wsss.weights import locate
+from wsss.models.weights import locate
 
 MAPS = "saliency_aug"
 """Where a data folder holds its maps: the community's name for those of the 10,582 images."""

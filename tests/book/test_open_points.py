@@ -81,7 +81,7 @@ def test_other_readings_can_be_asked_for(row: list[str]) -> None:
         assert value is ... or value != default
         choices = type_of(called, argument)
         if argument == "name":
-            assert value in wsss.models.BUILDERS
+            assert value in wsss.models.NETWORKS
         if value is not ... and get_origin(choices) is Literal:
             assert value in get_args(choices)
     for each in code(row[2]):

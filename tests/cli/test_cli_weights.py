@@ -8,9 +8,10 @@ import torch
 from typer.testing import CliRunner
 
 from wsss.cli.weights import weights_app
-from wsss.downloads import DOWNLOADS
 from wsss.errors import InputError
-from wsss.models import BUILDERS, IMAGENET_LOADERS, get_model, imagenet, resnet101
+from wsss.models import NETWORKS, get_model, resnet101, vgg
+from wsss.models.loading import learnt_names
+from wsss.models.weights import WEIGHTS
 
 
 @pytest.fixture
@@ -24,20 +25,20 @@ def toy(tmp_path, monkeypatch):
             resnet101.RESNET101_SCENES, head=head, num_classes=num_classes, width=width
         )
 
-    monkeypatch.setitem(BUILDERS, "resnet101", build)
+    monkeypatch.setitem(NETWORKS, "resnet101", replace(NETWORKS["resnet101"], build=build))
     torch.save(get_model("resnet101", head="cam", num_classes=1).trunk.state_dict(), source)
     content = source.read_bytes()
     file = replace(
-        DOWNLOADS["resnet101"],
-        filename="toy.pth",
+        WEIGHTS["resnet101"],
+        path="toy.pth",
         sources=(source.as_uri(),),
         checksum=f"sha256:{hashlib.sha256(content).hexdigest()}",
         size=len(content),
         tolerance=0,
     )
-    for name in list(DOWNLOADS):
-        monkeypatch.delitem(DOWNLOADS, name)
-    monkeypatch.setitem(DOWNLOADS, "resnet101", file)
+    for name in ("vgg16", "resnet38"):
+        monkeypatch.delitem(WEIGHTS, name)
+    monkeypatch.setitem(WEIGHTS, "resnet101", file)
     monkeypatch.setenv("WSSS_WEIGHTS", str(tmp_path / "weights"))
     return source
 
@@ -57,7 +58,7 @@ def test_fetch_then_check_loads_the_weights(toy, tmp_path):
     assert checked.exit_code == 0
     (line,) = checked.stdout.splitlines()
     assert line.split()[:3] == ["resnet101", "present", "BSD-3-Clause"]
-    wanted = len(imagenet._wanted(get_model("resnet101", head="cam", num_classes=1)))
+    wanted = len(learnt_names(get_model("resnet101", head="cam", num_classes=1).trunk))
     assert f"loaded {wanted} of {wanted} trunk tensors" in line
 
 
@@ -75,8 +76,8 @@ def test_check_tells_absent_from_damaged(toy, tmp_path):
 
 def test_whole_files_that_do_not_fit_the_network_are_damaged(toy, monkeypatch):
     run("fetch", "resnet101")
-    monkeypatch.setitem(IMAGENET_LOADERS, "resnet101", imagenet.load_vgg16)
-    monkeypatch.setattr(imagenet, "find", lambda name: toy)
+    entry = replace(NETWORKS["resnet101"], read=vgg.read_imagenet)
+    monkeypatch.setitem(NETWORKS, "resnet101", entry)
     checked = run("check", "resnet101")
     assert checked.exit_code == 1
     assert "features.0.weight is missing" in checked.stdout
@@ -94,7 +95,7 @@ def test_check_of_all_has_one_line_a_file_and_absent_ones_are_no_failure(toy):
 
 
 def test_fetch_from_a_file_at_hand(toy, monkeypatch):
-    monkeypatch.setitem(DOWNLOADS, "resnet101", replace(DOWNLOADS["resnet101"], sources=()))
+    monkeypatch.setitem(WEIGHTS, "resnet101", replace(WEIGHTS["resnet101"], sources=()))
     assert run("fetch", "resnet101", "--source", str(toy)).exit_code == 0
 
 

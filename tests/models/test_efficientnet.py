@@ -9,9 +9,9 @@ from torchvision.models import efficientnet_b0
 
 from wsss.errors import InputError
 from wsss.grid import feature_pixels
-from wsss.models import efficientnet, get_model, imagenet, parameter_groups
-from wsss.models.network import read_state_dict
-from wsss.weights import locate
+from wsss.models import efficientnet, get_model, parameter_groups
+from wsss.models.loading import load_trunk, read_state_dict
+from wsss.models.weights import locate
 
 try:
     locate("efficientnet_lite0")
@@ -35,7 +35,7 @@ def images():
 
 def imagenet_network(published, output_stride=16):
     network = efficientnet.build(head="cam", num_classes=1000, output_stride=output_stride)
-    imagenet.load_efficientnet_lite0(network)
+    load_trunk(network, locate("efficientnet_lite0"), efficientnet.read_imagenet)
     network.classifier.weight.data = published["_fc.weight"][:, :, None, None]
     network.classifier.bias.data = published["_fc.bias"]
     return network.eval()
@@ -158,7 +158,7 @@ def test_a_file_that_lacks_a_tensor_changes_nothing(published, tmp_path):
     network = efficientnet.build(head="cam", num_classes=2)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(InputError, match=r"only 244 of 245 trunk tensors fit.*_bn1.weight is miss"):
-        imagenet.load_efficientnet_lite0(network, tmp_path / "lite0.pth")
+        load_trunk(network, tmp_path / "lite0.pth", efficientnet.read_imagenet)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 

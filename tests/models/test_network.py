@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from wsss.errors import InputError
-from wsss.models import BUILDERS, Network, get_model, parameter_groups
+from wsss.models import NETWORKS, Network, get_model, network_title, parameter_groups
+from wsss.models.network import LargeFOVClassifier
+from wsss.models.weights import WEIGHTS
 
 PAPER = ["vgg16", "resnet38", "resnet101"]
 SCENES = [f"{name}_scenes" for name in PAPER]
@@ -220,7 +222,7 @@ def test_what_does_not_exist_is_refused(settings, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_every_name_makes_a_network(name):
     with torch.device("meta"):
         network = get_model(name, head="cam", num_classes=20)
@@ -239,3 +241,22 @@ def test_normalisation_centres_the_pixels(name):
     for channel in range(3):
         expected = (torch.arange(256) - normalise.mean[channel]) / normalise.std[channel]
         torch.testing.assert_close(normalise(pixels)[0, channel].flatten(), expected)
+
+
+def test_the_field_of_view_is_six_features_each_way():
+    classifier = LargeFOVClassifier(512, 2).eval()
+    features = torch.zeros(1, 512, 17, 17, requires_grad=True)
+    with torch.no_grad():
+        classifier.fov.bias.fill_(1)  # so that no ReLU blocks the gradient
+    classifier(features)[0, 0, 8, 8].backward()
+    seen = features.grad.abs().sum((0, 1)).nonzero()
+    assert seen.unique().tolist() == [2, 8, 14]
+
+
+def test_every_network_has_a_title_of_its_own_and_weights_that_are_known():
+    titles = {network_title(name) for name in NETWORKS}
+    assert len(titles) == len(NETWORKS)
+    assert {"SqueezeNet 1.1", "EfficientNet-Lite0", "VGG16", "VGG16 (narrow)"} < titles
+    for entry in NETWORKS.values():
+        assert (entry.imagenet is None) == (entry.read is None)
+        assert entry.imagenet is None or entry.imagenet in WEIGHTS

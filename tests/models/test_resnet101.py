@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet101
 
-from wsss.models import IMAGENET_LOADERS, get_model, parameter_groups
+from wsss.models import NETWORKS, get_model, parameter_groups
+from wsss.models.loading import load_trunk
 
 LAYERS = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]
 
@@ -100,6 +101,6 @@ def test_three_layers_start_from_the_same_imagenet_weights_as_one(tmp_path):
         for name in ("resnet101", "resnet101_three_layers")
     )
     torch.save(one.trunk.state_dict(), tmp_path / "r.pth")
-    IMAGENET_LOADERS["resnet101_three_layers"](three, tmp_path / "r.pth")
+    load_trunk(three, tmp_path / "r.pth", NETWORKS["resnet101_three_layers"].read)
     for name, value in one.trunk.state_dict().items():
         assert torch.equal(three.trunk.state_dict()[name], value)

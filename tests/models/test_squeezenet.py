@@ -8,7 +8,8 @@ from torchvision.models import EfficientNet_B0_Weights, squeezenet1_1
 from wsss.errors import InputError
 from wsss.grid import feature_pixels
 from wsss.models import get_model, parameter_groups, squeezenet
-from wsss.weights import locate
+from wsss.models.loading import load_trunk
+from wsss.models.weights import locate
 
 try:
     locate("squeezenet1_1")
@@ -24,8 +25,8 @@ COWS = range(345, 348)
 
 def imagenet_network(output_stride=16):
     network = squeezenet.build(head="cam", num_classes=1000, output_stride=output_stride)
-    squeezenet.load_imagenet(network)
-    state = squeezenet.imagenet_state()
+    load_trunk(network, locate("squeezenet1_1"), squeezenet.read_imagenet)
+    state = squeezenet.published_state(locate("squeezenet1_1"))
     network.classifier.load_state_dict(
         {name: state[f"classifier.1.{name}"] for name in ("weight", "bias")}
     )
@@ -35,7 +36,9 @@ def imagenet_network(output_stride=16):
 @pytest.fixture(scope="module")
 def reference():
     network = squeezenet1_1(weights=None)
-    network.load_state_dict(squeezenet.imagenet_state())  # strict: every name and shape
+    network.load_state_dict(
+        squeezenet.published_state(locate("squeezenet1_1"))
+    )  # strict: every name and shape
     return network.eval()
 
 
@@ -90,7 +93,7 @@ def test_the_classifier_is_new_and_the_rest_is_loaded():
     }
     assert network.classifier.fov.weight in new
     assert "loaded 50 of 50 trunk tensors" in network.initialisation
-    expected = squeezenet.imagenet_state()["features.0.weight"]
+    expected = squeezenet.published_state(locate("squeezenet1_1"))["features.0.weight"]
     assert torch.equal(network.trunk.get_parameter("features.0.weight"), expected)
 
 

@@ -18,9 +18,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss.data.inert import read_npy_dict
 from wsss.errors import InputError
 from wsss.files import atomic_write
+from wsss.pickles import read_npy_dict
 
 VOC_CLASSES: tuple[str, ...] = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -158,7 +158,7 @@ def read_labels_npy(
     """Read labels (N, C) from a ``cls_labels.npy`` without executing the pickle inside it.
 
     The file holds a dict from an image (the id, or the integer 2007000032 for 2007_000032) to
-    an array of zeros and ones, one per class. See `wsss.data.inert` for how it is read.
+    an array of zeros and ones, one per class. See `wsss.pickles` for how it is read.
 
     Raises
     ------

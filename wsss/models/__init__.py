@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from wsss.errors import InputError
-from wsss.models import efficientnet, imagenet, resnet38, resnet101, squeezenet, vgg
-from wsss.models.network import Head, Network, Normalisation, load_trunk, parameter_groups
+from wsss.models import efficientnet, resnet38, resnet101, squeezenet, vgg
+from wsss.models.loading import Reader, load_trunk
+from wsss.models.network import Head, Network, parameter_groups
+from wsss.models.weights import locate
 
-__all__ = ["BUILDERS", "Head", "Network", "Normalisation", "get_model", "parameter_groups"]
+__all__ = ["NETWORKS", "Head", "Network", "get_model", "network_title", "parameter_groups"]
 
-BUILDERS: dict[str, Callable[..., Network]] = {
-    "vgg16": partial(vgg.build, vgg.VGG16),
-    "vgg16_scenes": partial(vgg.build, vgg.VGG16_SCENES),
-    "resnet38": partial(resnet38.build, resnet38.RESNET38),
-    "resnet38_scenes": partial(resnet38.build, resnet38.RESNET38_SCENES),
-    "resnet101": partial(resnet101.build, resnet101.RESNET101),
-    "resnet101_three_layers": partial(resnet101.build, resnet101.RESNET101_THREE_LAYERS),
-    "resnet101_scenes": partial(resnet101.build, resnet101.RESNET101_SCENES),
-    "squeezenet1_1": squeezenet.build,
-    "efficientnet_lite0": efficientnet.build,
-}
-"""Each takes ``head``, ``num_classes`` and ``width`` and returns a `Network`."""
 
-IMAGENET_LOADERS: dict[str, Callable[[Network], None]] = {
-    "vgg16": imagenet.load_vgg16,
-    "resnet38": imagenet.load_resnet38,
-    "resnet101": imagenet.load_resnet101,
-    "resnet101_three_layers": imagenet.load_resnet101,
-    "squeezenet1_1": squeezenet.load_imagenet,
-    "efficientnet_lite0": imagenet.load_efficientnet_lite0,
-}
-"""Each fills a network's trunk with ImageNet weights, downloaded or from an installed package."""
+@dataclass(frozen=True)
+class NetworkEntry:
+    """All that is known of a network by its name."""
+
+    title: str  # what people call it
+    build: Callable[..., Network]  # takes `head`, `num_classes` and `width`
+    imagenet: str | None = None  # name of its ImageNet weights in `wsss.models.weights.WEIGHTS`
+    read: Reader | None = None  # of that file
+
+
+NETWORKS = {
+    "vgg16": NetworkEntry("VGG16", partial(vgg.build, vgg.VGG16), "vgg16", vgg.read_imagenet),
+    "vgg16_scenes": NetworkEntry("VGG16 (narrow)", partial(vgg.build, vgg.VGG16_SCENES)),
+    "resnet38": NetworkEntry(
+        "ResNet38", partial(resnet38.build, resnet38.RESNET38), "resnet38", resnet38.read_imagenet
+    ),
+    "resnet38_scenes": NetworkEntry(
+        "ResNet38 (narrow)", partial(resnet38.build, resnet38.RESNET38_SCENES)
+    ),
+    "resnet101": NetworkEntry(
+        "ResNet101", partial(resnet101.build, resnet101.RESNET101),
+        "resnet101", resnet101.read_imagenet,
+    ),
+    "resnet101_three_layers": NetworkEntry(
+        "ResNet101 (three new layers)", partial(resnet101.build, resnet101.RESNET101_THREE_LAYERS),
+        "resnet101", resnet101.read_imagenet,
+    ),
+    "resnet101_scenes": NetworkEntry(
+        "ResNet101 (narrow)", partial(resnet101.build, resnet101.RESNET101_SCENES)
+    ),
+    "squeezenet1_1": NetworkEntry(
+        "SqueezeNet 1.1", squeezenet.build, "squeezenet1_1", squeezenet.read_imagenet
+    ),
+    "efficientnet_lite0": NetworkEntry(
+        "EfficientNet-Lite0", efficientnet.build, "efficientnet_lite0", efficientnet.read_imagenet
+    ),
+}  # fmt: skip
+
+
+def network_title(name: str) -> str:
+    """Name a network as people do, say "SqueezeNet 1.1"."""
+    return NETWORKS[name].title if name in NETWORKS else name
 
 
 TITLES = {
@@ -71,7 +95,7 @@ def get_model(
     Parameters
     ----------
     name
-        A key of `BUILDERS`. ``vgg16``, ``resnet38`` and ``resnet101`` are the paper's, with output
+        A key of `NETWORKS`. ``vgg16``, ``resnet38`` and ``resnet101`` are the paper's, with output
         stride 8 (``resnet101_three_layers`` is another reading of the last one's head); the
         ``_scenes`` ones have the same structure, fewer layers and channels and
         output stride 4, for the drawn scenes.
@@ -80,7 +104,7 @@ def get_model(
     num_classes
         Channels of the logits: C foreground classes for CAMs, L = C + 1 for a segmenter.
     weights
-        None for random ones, ``"imagenet"`` for those that come with a package, or a file that
+        None for random ones, ``"imagenet"`` for those that `locate` finds, or a file that
         ``torch.save(network.state_dict(), path)`` wrote. Only the trunk is filled, completely or
         not at all; the classifier, and layers beside it, are always new (Sec. 5.2).
     width
@@ -107,22 +131,24 @@ def get_model(
     ...
     wsss.errors.InputError: unknown network 'vgg19'; choose one of efficientnet_lite0, ...
     """
-    if name not in BUILDERS:
-        raise InputError(f"unknown network {name!r}; choose one of {', '.join(sorted(BUILDERS))}")
+    if name not in NETWORKS:
+        raise InputError(f"unknown network {name!r}; choose one of {', '.join(sorted(NETWORKS))}")
     if head not in get_args(Head):
         raise InputError(f"unknown head {head!r}; choose one of {', '.join(get_args(Head))}")
     if num_classes < 1 or not width > 0:
         raise InputError(
             f"{name}: num_classes and width must be positive, not {num_classes} and {width}"
         )
-    if weights == "imagenet" and name not in IMAGENET_LOADERS:
-        raise InputError(
-            f"there are no ImageNet weights for {name!r}, only for "
-            f"{', '.join(sorted(IMAGENET_LOADERS))}; give the path of a file instead"
-        )
-    network = BUILDERS[name](head=head, num_classes=num_classes, width=width)
+    entry, read = NETWORKS[name], None
     if weights == "imagenet":
-        IMAGENET_LOADERS[name](network)
-    elif weights is not None:
-        load_trunk(network, weights)
+        if entry.imagenet is None:
+            known = ", ".join(sorted(key for key, each in NETWORKS.items() if each.imagenet))
+            raise InputError(
+                f"there are no ImageNet weights for {name!r}, only for {known}; "
+                "give the path of a file instead"
+            )
+        weights, read = locate(entry.imagenet), entry.read
+    network = entry.build(head=head, num_classes=num_classes, width=width)
+    if weights is not None:
+        load_trunk(network, weights, read)
     return network

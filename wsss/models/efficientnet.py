@@ -6,13 +6,16 @@ Not in the paper.
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
 
 from wsss.errors import InputError
-from wsss.models.largefov import LargeFOVClassifier
-from wsss.models.network import Head, Network, Normalisation, initialise_trunk
+from wsss.models.loading import learnt_names, read_state_dict, rename
+from wsss.models.network import Head, LargeFOVClassifier, Network, Normalisation, initialise
 
 LITE = Normalisation(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
 """What EfficientNet-Lite's published weights expect, in RGB order."""
@@ -31,6 +34,15 @@ BLOCKS = (
 )
 """EfficientNet-B0's, as in its Table 1."""
 
+PUBLISHED_LAYERS = {
+    "stem": ("_conv_stem", "_bn0"),
+    "expand": ("_expand_conv", "_bn0"),
+    "depthwise": ("_depthwise_conv", "_bn1"),
+    "project": ("_project_conv", "_bn2"),
+    "top": ("_conv_head", "_bn1"),
+}
+"""Convolution and BatchNorm of each of our layers, as the package's file names them."""
+
 
 def build(
     *, head: Head, num_classes: int, width: float = 1.0, output_stride: int | None = None
@@ -45,21 +57,12 @@ def build(
 
     Parameters
     ----------
-    head
-        ``"cam"``: a 1x1 convolution. ``"largefov"``: a `LargeFOVClassifier`.
-    num_classes
-        Channels of the logits.
-    width
-        1; the published network has one width.
+    head, num_classes, width
+        See `wsss.models.get_model`. ``"cam"`` has a 1x1 classifier on 1280 channels, ``"largefov"``
+        a `LargeFOVClassifier` on 320; the width must be 1, the published network's.
     output_stride
         32, 16 or 8; by default 16 for CAMs, SqueezeNet's, and 8 for LargeFOV. The network's own is
         32; less is reached as in DeepLab: the last strides become dilations.
-
-    Returns
-    -------
-    Network
-        Its trunk maps ``(N, 3, H, W)`` to ``(N, 1280, ceil(H / stride), ceil(W / stride))``, with
-        head ``"largefov"`` to 320 channels.
 
     Raises
     ------
@@ -85,13 +88,13 @@ def build(
         raise InputError(f"efficientnet_lite0: output stride {stride}; give 32, 16 or 8")
     layers = _layers(stride)
     if head == "cam":
-        layers["top"] = conv_norm(BLOCKS[-1][-1], TOP, 1, activation=True)
+        layers["top"] = conv_norm(BLOCKS[-1][-1], TOP, 1)
         layers["dropout"] = nn.Dropout(0.2)
         classifier: nn.Conv2d = nn.Conv2d(TOP, num_classes, 1)
     else:
         classifier = LargeFOVClassifier(BLOCKS[-1][-1], num_classes)
     trunk = nn.Sequential(layers)
-    initialise_trunk(trunk)
+    initialise(trunk)
     network = Network(
         trunk, classifier, output_stride=stride, normalisation=LITE, freeze_batchnorm=True
     )
@@ -99,39 +102,45 @@ def build(
     return network.to(memory_format=torch.channels_last)
 
 
-class InvertedResidual(nn.Module):
-    """Widen, filter each channel by itself, narrow; add the input where the shape is the same.
+def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
+    """Read a state_dict under the names of the weights' package, for either head."""
+    unused = {"_fc", *(() if hasattr(trunk, "top") else PUBLISHED_LAYERS["top"])}
+    names = {}
+    for name in learnt_names(trunk):
+        module, _, part = name.rpartition(".")
+        names[f"{published_module(module)}.{part}"] = name
+    return rename(
+        read_state_dict(path), names, path, lambda name: name.rpartition(".")[0] in unused
+    )
 
-    Parameters
-    ----------
-    inputs, outputs
-        Channels.
-    expansion
-        How many times wider it is inside; with 1 nothing is widened.
-    kernel, stride, dilation
-        Of the convolution of each channel.
+
+def published_module(ours: str) -> str:
+    """Return the name that a module of the trunk has in the package's file.
+
+    Examples
+    --------
+    >>> published_module("stem.1"), published_module("block3.depthwise.0")
+    ('_bn0', '_blocks.3._depthwise_conv')
     """
+    *block, layer, place = ours.split(".")
+    theirs = PUBLISHED_LAYERS[layer][int(place)]
+    return f"_blocks.{block[0].removeprefix('block')}.{theirs}" if block else theirs
+
+
+class InvertedResidual(nn.Module):
+    """Widen by `expansion`, filter each channel by itself, narrow; add the input if `residual`."""
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        *,
-        expansion: int,
-        kernel: int,
-        stride: int,
-        dilation: int,
+        self, inputs: int, outputs: int, *, expansion: int, kernel: int, stride: int, dilation: int,
         residual: bool,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         inside = inputs * expansion
-        self.expand = (
-            conv_norm(inputs, inside, 1, activation=True) if expansion > 1 else nn.Identity()
-        )
+        self.expand = conv_norm(inputs, inside, 1) if expansion > 1 else nn.Identity()
         self.depthwise = conv_norm(
-            inside, inside, kernel, stride=stride, dilation=dilation, groups=inside, activation=True
+            inside, inside, kernel, stride=stride, dilation=dilation, groups=inside
         )
-        self.project = conv_norm(inside, outputs, 1, activation=False)
+        self.project = conv_norm(inside, outputs, 1, activation_layer=None)
         self.residual = residual
 
     def forward(self, features: Tensor) -> Tensor:
@@ -140,48 +149,28 @@ class InvertedResidual(nn.Module):
         return features + new if self.residual else new
 
 
-def conv_norm(
-    inputs: int,
-    outputs: int,
-    kernel: int,
-    *,
-    activation: bool,
-    stride: int = 1,
-    dilation: int = 1,
-    groups: int = 1,
-) -> nn.Sequential:
-    """Stack a convolution padded by half its extent, BatchNorm and, if wanted, ReLU6.
+NORM = partial(nn.BatchNorm2d, eps=1e-3)
+conv_norm = partial(Conv2dNormActivation, norm_layer=NORM, activation_layer=nn.ReLU6)
+"""Stacks a convolution padded by half its extent, BatchNorm and, unless it is None, ReLU6.
 
-    TensorFlow pads an input of even length by less in front than behind, so that a feature of the
-    published network stands up to 31 pixels behind its pixel. Padded by half, feature i lies on
-    pixel ``i * output_stride`` at every length; at lengths of 32 k + 1 both are the same.
-    """
-    convolution = nn.Conv2d(
-        inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, groups, bias=False
-    )
-    layers: list[nn.Module] = [convolution, nn.BatchNorm2d(outputs, eps=1e-3)]
-    return nn.Sequential(*layers, *([nn.ReLU6(inplace=True)] if activation else []))
+TensorFlow pads an input of even length by less in front than behind, so that a feature of the
+published network stands up to 31 pixels behind its pixel. Padded by half, feature i lies on
+pixel ``i * output_stride`` at every length; at lengths of 32 k + 1 both are the same.
+"""
 
 
 def _layers(output_stride: int) -> OrderedDict[str, nn.Module]:
     """Stem and blocks; a stride beyond the output stride dilates all that follows it instead."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict(
-        stem=conv_norm(3, STEM, 3, stride=2, activation=True)
-    )
+    layers: OrderedDict[str, nn.Module] = OrderedDict(stem=conv_norm(3, STEM, 3, stride=2))
     reached, dilation, channels = 2, 1, STEM
     for repeats, kernel, stride, expansion, outputs in BLOCKS:
         for repeat in range(repeats):
             wanted = stride if repeat == 0 else 1
             kept = wanted if reached < output_stride else 1
             layers[f"block{len(layers) - 1}"] = InvertedResidual(
-                channels,
-                outputs,
-                expansion=expansion,
-                kernel=kernel,
-                stride=kept,
-                dilation=dilation,
-                residual=wanted == 1 and channels == outputs,
-            )
+                channels, outputs, expansion=expansion, kernel=kernel, stride=kept,
+                dilation=dilation, residual=wanted == 1 and channels == outputs,
+            )  # fmt: skip
             reached, channels = reached * kept, outputs
             dilation *= wanted // kept
     return layers

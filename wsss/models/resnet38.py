@@ -5,48 +5,28 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from wsss.errors import InputError
-from wsss.models.network import (
-    IMAGENET,
-    SCENES,
-    Head,
-    Network,
-    Normalisation,
-    initialise_trunk,
-    scaled,
-)
+from wsss.models.loading import rename
+from wsss.models.mxnet_params import read_params
+from wsss.models.network import IMAGENET, SCENES, Head, Network, Normalisation, initialise, scaled
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Residual blocks of one width.
-
-    Parameters
-    ----------
-    blocks
-        How many.
-    widths
-        Channels after each convolution of a block: two 3x3 convolutions make a basic block; three
-        make a bottleneck of 1x1, 3x3 and 1x1.
-    stride
-        Of the first block's first convolution.
-    dilation
-        Of the 3x3 convolutions, except the very first one of the stage.
-    first_dilation
-        Of the very first 3x3 convolution of the stage.
-    dropout
-        Probability before the second and the third convolution of a bottleneck.
-    """
+    """Residual blocks of one width."""
 
     blocks: int
-    widths: tuple[int, ...]
-    stride: int = 1
-    dilation: int = 1
-    first_dilation: int = 1
-    dropout: float = 0.0
+    widths: tuple[int, ...]  # after each convolution of a block: 3x3, 3x3 or 1x1, 3x3, 1x1
+    stride: int = 1  # of the first block's first convolution
+    dilation: int = 1  # of the 3x3 convolutions, except the very first one of the stage
+    first_dilation: int = 1  # of the very first 3x3 convolution of the stage
+    dropout: float = 0.0  # before the second and the third convolution of a bottleneck
 
 
 @dataclass(frozen=True)
@@ -82,11 +62,7 @@ the last convolution only in ademxapp.
 
 RESNET38_SCENES = ResNet38Architecture(
     stem=8,
-    stages=(
-        Stage(2, (16, 16), stride=2),
-        Stage(3, (32, 32), stride=2),
-        Stage(3, (32, 64)),
-    ),
+    stages=(Stage(2, (16, 16), stride=2), Stage(3, (32, 32), stride=2), Stage(3, (32, 64))),
     freeze_batchnorm=False,
     normalisation=SCENES,
 )
@@ -113,26 +89,15 @@ class ResidualBlock(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        widths: tuple[int, ...],
-        *,
-        stride: int,
-        dilations: tuple[int, ...],
+        self, channels: int, widths: tuple[int, ...], *, stride: int, dilations: tuple[int, ...],
         dropout: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         kernels = {2: (3, 3), 3: (1, 3, 1)}[len(widths)]
         inputs = (channels, *widths[:-1])
         strides = (stride, *[1] * (len(widths) - 1))
         convolutions = [
-            nn.Conv2d(
-                *(before, after, kernel),
-                stride=step,
-                padding=kernel // 2 * dilation,
-                dilation=dilation,
-                bias=False,
-            )
+            nn.Conv2d(before, after, kernel, step, kernel // 2 * dilation, dilation, bias=False)
             for before, after, kernel, step, dilation in zip(
                 inputs, widths, kernels, strides, dilations, strict=True
             )
@@ -159,27 +124,16 @@ class ResidualBlock(nn.Module):
 def build(
     architecture: ResNet38Architecture, *, head: Head, num_classes: int, width: float = 1.0
 ) -> Network:
-    """Build a ResNet38 with random weights and the 1x1 classifier of CAM.
+    """Build a ResNet38 with random weights and the 1x1 classifier of CAM; see `get_model`.
 
     The classifier has a bias, as the first author's CAM classifiers have (ICD, MCIC); psa's has
     none: medium confidence. In channels-last memory, torch 2.14.1 crashed in the backward pass of
     this network on a CPU.
 
-    Parameters
-    ----------
-    architecture
-        `RESNET38` or `RESNET38_SCENES`.
-    head
-        ``"cam"``; the paper makes no segmenter of it.
-    num_classes
-        Channels of the logits.
-    width
-        Multiplies all channel counts of the trunk.
-
     Raises
     ------
     InputError
-        For head ``"largefov"``.
+        For head ``"largefov"``: the paper makes no segmenter of it.
 
     Examples
     --------
@@ -210,7 +164,7 @@ def build(
             channels = widths[-1]
     layers += [("norm", nn.BatchNorm2d(channels)), ("relu", nn.ReLU(inplace=True))]
     trunk = nn.Sequential(OrderedDict(layers))
-    initialise_trunk(trunk)
+    initialise(trunk)
     return Network(
         trunk,
         nn.Conv2d(channels, num_classes, 1),
@@ -218,6 +172,52 @@ def build(
         normalisation=architecture.normalisation,
         freeze_batchnorm=architecture.freeze_batchnorm,
     )
+
+
+def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
+    """Read the authors' MXNet weights, without MXNet."""
+    names = published_names(trunk)
+    arrays = rename(read_params(path), names, path, lambda name: name.startswith("arg:linear1000_"))
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def published_names(trunk: nn.Module) -> dict[str, str]:
+    """Return the trunk's names by those of the ``.params`` file.
+
+    There the first block of level 2 is ``2a`` and the next ones ``2b1``, ``2b2``; a block's
+    convolutions are ``branch2a``, ``branch2b1``, ``branch2b2`` and its shortcut ``branch1``; they
+    begin with ``res``, and the BatchNorm before each with ``bn``. Source: ``res_block`` in
+    ademxapp's ``util/symbol/resnet_v2.py``.
+
+    Examples
+    --------
+    >>> names = published_names(build(RESNET38, head="cam", num_classes=20, width=1 / 16).trunk)
+    >>> names["arg:res4b5_branch2b1_weight"], names["aux:bn7_moving_var"]
+    ('b4_5.residual.3.weight', 'norm.running_var')
+    """
+    names = {"arg:conv1a_weight": "conv1a.weight"}
+    norms = {"bn7": "norm"}  # modules, ours by theirs
+    for ours, block in trunk.named_children():
+        if not isinstance(block, ResidualBlock):
+            continue
+        level, _, number = ours.removeprefix("b").partition("_")
+        theirs = f"{level}b{number}" if number else f"{level}a"
+        branch, last = "branch2a", 0
+        norms[f"bn{theirs}_{branch}"] = f"{ours}.first_norm.0"
+        for place, layer in block.residual.named_children():
+            if isinstance(layer, nn.BatchNorm2d):
+                last += 1
+                branch = f"branch2b{last}"
+                norms[f"bn{theirs}_{branch}"] = f"{ours}.residual.{place}"
+            elif isinstance(layer, nn.Conv2d):
+                names[f"arg:res{theirs}_{branch}_weight"] = f"{ours}.residual.{place}.weight"
+        if block.projection is not None:
+            names[f"arg:res{theirs}_branch1_weight"] = f"{ours}.projection.weight"
+    for theirs, ours in norms.items():
+        names[f"arg:{theirs}_gamma"], names[f"arg:{theirs}_beta"] = f"{ours}.weight", f"{ours}.bias"
+        names[f"aux:{theirs}_moving_mean"] = f"{ours}.running_mean"
+        names[f"aux:{theirs}_moving_var"] = f"{ours}.running_var"
+    return names
 
 
 def _dilations(stage: Stage, *, first: bool) -> tuple[int, ...]:

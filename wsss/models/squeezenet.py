@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,9 @@ from torchvision.models import squeezenet1_1
 from torchvision.models.squeezenet import Fire
 
 from wsss.errors import InputError
-from wsss.models.largefov import LargeFOVClassifier
-from wsss.models.network import Head, Network, Normalisation, initialise_trunk
-from wsss.weights import locate, read_arrays
+from wsss.models.loading import rename
+from wsss.models.network import Head, LargeFOVClassifier, Network, Normalisation, initialise
+from wsss.pickles import read_arrays
 
 CAFFE = Normalisation(mean=(123.68, 116.779, 103.939), std=(1.0, 1.0, 1.0), bgr=True)
 """What SqueezeNet's published weights expect; RGB order costs accuracy without any error."""
@@ -35,20 +36,12 @@ def build(
 
     Parameters
     ----------
-    head
-        ``"cam"``: a 1x1 convolution. ``"largefov"``: a `LargeFOVClassifier`.
-    num_classes
-        Channels of the logits.
-    width
-        1; the published network has one width.
+    head, num_classes, width
+        See `wsss.models.get_model`. ``"cam"`` has a 1x1 classifier, ``"largefov"`` a
+        `LargeFOVClassifier`; the width must be 1, the published network's.
     output_stride
         16 or 8; by default 16 for CAMs, the network's own, and 8 for LargeFOV. 8 is reached as in
         DeepLab: the last pool keeps the resolution and what follows is dilated by 2.
-
-    Returns
-    -------
-    Network
-        Its trunk maps ``(N, 3, H, W)`` to ``(N, 512, ceil(H / stride), ceil(W / stride))``.
 
     Raises
     ------
@@ -80,53 +73,22 @@ def build(
     return Network(_trunk(stride), classifier, output_stride=stride, normalisation=CAFFE)
 
 
-def load_imagenet(network: Network) -> None:
-    """Fill the trunk with the ImageNet weights that `wsss.weights` knows as ``squeezenet1_1``.
-
-    Parameters
-    ----------
-    network
-        What `build` returned, at either stride; its classifier stays as it is.
-
-    Raises
-    ------
-    InputError
-        If the weights' package is not installed, or its file is not the expected one.
-    """
-    prefix = "features."
-    state = {
-        name.removeprefix(prefix): value
-        for name, value in imagenet_state().items()
-        if name.startswith(prefix)
-    }
-    features = network.trunk.get_submodule("features")
-    features.load_state_dict(state)
-    count = len(state)  # load_state_dict is strict: all of them or an error
-    network.initialisation = f"squeezenet1_1, ImageNet: loaded {count} of {count} trunk tensors"
+def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
+    """Read the published file for a trunk of either stride; inputs as `CAFFE` makes them."""
+    names = {name: name for name in trunk.state_dict()}
+    return rename(published_state(path), names, path, lambda name: name.startswith("classifier."))
 
 
-def imagenet_state() -> dict[str, Tensor]:
-    """Read the ImageNet weights under the names of torchvision's ``squeezenet1_1``.
-
-    Returns
-    -------
-    dict of str to Tensor
-        float32; ``classifier.1`` is the 1000-way classifier. Inputs as `CAFFE` makes them.
-
-    Raises
-    ------
-    InputError
-        If the weights' package is not installed, or its file is not the expected one.
-    """
-    with locate("squeezenet1_1").open("rb") as file:
+def published_state(path: Path) -> dict[str, Tensor]:
+    """Read the published file, a pickle, under the names of torchvision's ``squeezenet1_1``."""
+    with path.open("rb") as file:
         published = read_arrays(file)
     modules = {"conv1": "features.0", "conv10": "classifier.1"}
     for fire, index in FIRES.items():
         for part, size in (("squeeze", "1x1"), ("expand1x1", ""), ("expand3x3", "")):
             modules[f"fire{fire}/{part}{size}"] = f"features.{index}.{part}"
     state = {}
-    for name, module in modules.items():
-        kernel, bias = published[name]
+    for module, (kernel, bias) in rename(published, modules, path).items():
         # published as (height, width, in, out)
         state[f"{module}.weight"] = torch.from_numpy(kernel).permute(3, 2, 0, 1).contiguous()
         state[f"{module}.bias"] = torch.from_numpy(bias)
@@ -151,5 +113,5 @@ def _trunk(output_stride: int) -> nn.Sequential:
     if output_stride == 8:
         features[LAST_POOL] = nn.MaxPool2d(3, stride=1, padding=1)
     trunk = nn.Sequential(OrderedDict(features=features, dropout=nn.Dropout(0.5)))
-    initialise_trunk(trunk)
+    initialise(trunk)
     return trunk

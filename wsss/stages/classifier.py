@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 
 from wsss.data.affine import Augmentation
-from wsss.downloads import DOWNLOADS
-from wsss.models import get_model
+from wsss.models import NETWORKS, get_model
 from wsss.models.network import Head, Network
+from wsss.models.weights import locate, weight_file
 from wsss.stages.images import Images
 from wsss.stages.stage import Results, Spec, Stage
 from wsss.tasks import classifier_loss, classifier_sample
@@ -26,7 +26,6 @@ from wsss.training import (
     isolated_randomness,
     on_accelerator,
 )
-from wsss.weights import WEIGHT_FILES, initial_sha256, initial_weights
 
 
 class NetworkSpec(Spec):
@@ -53,16 +52,13 @@ class NetworkSpec(Spec):
     @classmethod
     def shipped(cls, name: str) -> NetworkSpec:
         """Choose a network of the demo, with the initial weights that come with this package."""
-        checksum = f"sha256:{initial_sha256(name)}"
+        checksum = weight_file(name, "shipped").checksum
         return cls(name=name, weights="shipped", weights_checksum=checksum)
 
     @classmethod
     def imagenet(cls, name: str) -> NetworkSpec:
         """Choose a network with ImageNet weights, which need not be here yet."""
-        if name in DOWNLOADS:
-            checksum = DOWNLOADS[name].checksum
-        else:
-            checksum = f"sha256:{WEIGHT_FILES[name].sha256}"
+        checksum = weight_file(NETWORKS[name].imagenet or name).checksum
         return cls(name=name, weights="imagenet", weights_checksum=checksum)
 
     @property
@@ -72,7 +68,7 @@ class NetworkSpec(Spec):
 
     def build(self, head: Head, num_classes: int, rng_seed: int) -> Network:
         """Build the network; the random seed decides its new layers."""
-        source = initial_weights(self.name) if self.weights == "shipped" else self.weights
+        source = locate(self.name) if self.weights == "shipped" else self.weights
         with isolated_randomness(rng_seed):
             return get_model(
                 self.name, head=head, num_classes=num_classes, weights=source, width=self.width

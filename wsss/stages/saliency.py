@@ -13,6 +13,7 @@ from pydantic import Field
 from wsss.data.packed import PackedArrays, pack
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
+from wsss.models.weights import WEIGHTS
 from wsss.saliency import (
     MAPS,
     BorderSaliency,
@@ -23,7 +24,6 @@ from wsss.saliency import (
 )
 from wsss.stages.images import Images, PhotoFolder
 from wsss.stages.stage import Results, Spec, Stage
-from wsss.weights import WEIGHT_FILES
 
 
 class Saliency(Stage):
@@ -56,7 +56,8 @@ class Saliency(Stage):
     @classmethod
     def by_u2netp(cls, images: Images) -> Saliency:
         """U2-Net-p, with the checksum of its weights in the identity."""
-        return cls(images=images, weights_sha256=WEIGHT_FILES["u2netp"].sha256)
+        sha256 = WEIGHTS["u2netp"].checksum.removeprefix("sha256:")
+        return cls(images=images, weights_sha256=sha256)
 
     @classmethod
     def by_maps(cls, images: Images, data: Path) -> Saliency:

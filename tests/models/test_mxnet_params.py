@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays_of
 from params_files import FORMATS, KINDS, array_bytes, params_bytes, write_params
 
 from wsss.errors import InputError
-from wsss.mxnet_params import read_params
+from wsss.models.mxnet_params import read_params
 
 HEAD = struct.pack("<QQQ", 0x112, 0, 1)
 TAIL = struct.pack("<QQ", 1, 1) + b"w"

@@ -39,21 +39,12 @@ LONGEST_NAME = 1_000
 
 
 def read_params(path: str | Path) -> dict[str, NDArray[np.generic]]:
-    """Read every array of a ``.params`` file, by name.
+    """Read every array of a ``.params`` file that ``mxnet.nd.save`` wrote, by name.
 
     The file is mapped into memory, not read, and every size is compared with what is left of the
-    file before it is believed: a damaged or hostile file costs neither memory nor time.
-
-    Parameters
-    ----------
-    path
-        A file that ``mxnet.nd.save`` wrote with a dict of dense arrays.
-
-    Returns
-    -------
-    dict of str to ndarray
-        In the order of the file, names with their prefix, say ``"arg:conv1a_weight"`` (parameters)
-        or ``"aux:bn7_moving_mean"`` (statistics). Read-only views of the file, perhaps unaligned.
+    file before it is believed: a damaged or hostile file costs neither memory nor time. Names have
+    a prefix, say ``"arg:conv1a_weight"`` (parameters) or ``"aux:bn7_moving_mean"`` (statistics);
+    arrays are read-only views of the file, perhaps unaligned.
 
     Raises
     ------
@@ -100,9 +91,7 @@ class _Reader:
         arrays = [self.array(f"array {index + 1} of {count}") for index in range(count)]
         if (names := self.number("Q", "the number of names")) != count:
             raise self.error(f"holds {count} arrays but {names} names")
-        named = {
-            self.name(f"name {index + 1} of {count}"): each for index, each in enumerate(arrays)
-        }
+        named = {self.name(f"name {i} of {count}"): each for i, each in enumerate(arrays, 1)}
         if len(named) != count:
             raise self.error("gives two arrays the same name")
         if self.position != len(self.content):

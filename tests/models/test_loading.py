@@ -11,7 +11,8 @@ from torchvision.models import resnet101 as torchvision_resnet101
 from torchvision.models import vgg16 as torchvision_vgg16
 
 from wsss.errors import InputError
-from wsss.models import IMAGENET_LOADERS, get_model, imagenet, resnet38, vgg
+from wsss.models import get_model, resnet38, resnet101, vgg
+from wsss.models.loading import load_trunk
 
 NARROW = 1 / 16
 
@@ -72,7 +73,7 @@ def test_resnet38_is_read_from_params_bit_by_bit(tmp_path, form):
     path = write_params(tmp_path / "a1.params", published_resnet38(source), form)
     network = narrow_resnet38()
     classifier = network.classifier.weight.clone()
-    imagenet.load_resnet38(network, path)
+    load_trunk(network, path, resnet38.read_imagenet)
     for name, value in weights_of(source).items():
         assert torch.equal(weights_of(network)[name], value), name
     assert torch.equal(network.classifier.weight, classifier)
@@ -83,7 +84,7 @@ def test_resnet38_is_read_from_params_bit_by_bit(tmp_path, form):
 
 def test_resnet38_names_follow_the_rule_of_psa():
     """Read each name as psa's converter does, and find the block and the tensor it means."""
-    names = imagenet.resnet38_names(narrow_resnet38().trunk)
+    names = resnet38.published_names(narrow_resnet38().trunk)
     assert len(names) == len(set(names.values())) == len(weights_of(narrow_resnet38()))
     kinds = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
     for theirs, ours in names.items():
@@ -102,7 +103,7 @@ def test_resnet38_names_follow_the_rule_of_psa():
 def test_full_size_resnet38_has_a_name_for_every_tensor():
     with torch.device("meta"):
         network = get_model("resnet38", head="cam", num_classes=20)
-    names = imagenet.resnet38_names(network.trunk)
+    names = resnet38.published_names(network.trunk)
     assert set(names.values()) == set(weights_of(network))
     assert names["arg:res7a_branch2b2_weight"] == "b7.residual.8.weight"
 
@@ -124,7 +125,7 @@ def test_resnet38_weights_that_do_not_fit_change_nothing(tmp_path, change, compl
     change(arrays)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(InputError, match=complaint) as caught:
-        imagenet.load_resnet38(network, write_params(tmp_path / "a1.params", arrays))
+        load_trunk(network, write_params(tmp_path / "a1.params", arrays), resnet38.read_imagenet)
     assert "\n" not in str(caught.value)
     assert re.search(r"only \d+ of 191 trunk tensors fit, nothing was loaded", str(caught.value))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -157,7 +158,7 @@ def test_vgg16_takes_the_convolutions_and_subsamples_fc6_and_fc7(tmp_path):
     network = narrow_vgg16()
     state = torchvision_state(network)
     torch.save(state, tmp_path / "vgg16.pth")
-    imagenet.load_vgg16(network, tmp_path / "vgg16.pth")
+    load_trunk(network, tmp_path / "vgg16.pth", vgg.read_imagenet)
     trunk = network.trunk
     assert torch.equal(trunk.conv1_1.weight, state["features.0.weight"])
     assert torch.equal(trunk.conv5_3.bias, state["features.28.bias"])
@@ -177,7 +178,7 @@ def test_vgg16_convolutions_match_torchvision_layer_by_layer(tmp_path):
     network = narrow_vgg16()
     state = torchvision_state(network)
     torch.save(state, tmp_path / "vgg16.pth")
-    imagenet.load_vgg16(network, tmp_path / "vgg16.pth")
+    load_trunk(network, tmp_path / "vgg16.pth", vgg.read_imagenet)
     with torch.device("meta"):
         reference = torchvision_vgg16().features
     ours = theirs = torch.randn(1, 3, 16, 16)
@@ -207,7 +208,7 @@ def test_full_size_vgg16_fits_torchvisions_shapes():
         for ours, theirs in fc.items()
         for part in ("weight", "bias")
     }
-    reduced = imagenet._reduce_fc(published, 1024, 512, None)
+    reduced = vgg._reduced_fc(published, 1024, 512, None)
     assert reduced["fc6.weight"].shape == (1024, 512, 3, 3)
     assert reduced["fc7.weight"].shape == (1024, 1024, 1, 1)
     assert reduced["fc6.bias"].shape == reduced["fc7.bias"].shape == (1024,)
@@ -234,7 +235,7 @@ def test_vgg16_weights_that_do_not_fit_change_nothing(tmp_path, change, complain
     torch.save(state, tmp_path / "vgg16.pth")
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(InputError, match=complaint):
-        imagenet.load_vgg16(network, tmp_path / "vgg16.pth")
+        load_trunk(network, tmp_path / "vgg16.pth", vgg.read_imagenet)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
@@ -259,7 +260,7 @@ def test_resnet101_is_loaded_with_and_without_counters(tmp_path, counters):
         state = {name: value for name, value in state.items() if not name.endswith("tracked")}
     torch.save(state, tmp_path / "r.pth")
     network = get_model("resnet101", head="largefov", num_classes=2, width=NARROW)
-    imagenet.load_resnet101(network, tmp_path / "r.pth")
+    load_trunk(network, tmp_path / "r.pth", resnet101.read_imagenet)
     assert all(torch.equal(weights_of(network)[n], v) for n, v in weights_of(source).items())
     assert network.initialisation == "ImageNet, r.pth: loaded 520 of 520 trunk tensors"
 
@@ -269,7 +270,7 @@ def test_resnet101_weights_of_a_deeplab_are_refused(tmp_path):
     state = {f"backbone.{name}": value for name, value in network.trunk.state_dict().items()}
     torch.save(state, tmp_path / "coco.pth")
     with pytest.raises(InputError, match="only 0 of 520 trunk tensors fit"):
-        imagenet.load_resnet101(network, tmp_path / "coco.pth")
+        load_trunk(network, tmp_path / "coco.pth", resnet101.read_imagenet)
 
 
 # --- by name -----------------------------------------------------------------------------------
@@ -279,5 +280,5 @@ def test_resnet101_weights_of_a_deeplab_are_refused(tmp_path):
 def test_absent_weights_say_how_to_fetch_them(tmp_path, monkeypatch, name):
     monkeypatch.setenv("WSSS_WEIGHTS", str(tmp_path / "none"))
     with pytest.raises(InputError, match=f"is missing; run: wsss weights fetch {name}$") as caught:
-        IMAGENET_LOADERS[name](nn.Identity())
+        get_model(name, head="cam", num_classes=1, weights="imagenet")
     assert "\n" not in str(caught.value)

@@ -1,0 +1,114 @@
+"""Pickles of arrays: what is needed is read, nothing is executed (labels test `read_npy_dict`)."""
+
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wsss.errors import InputError
+from wsss.pickles import read_arrays
+
+
+class Hostile:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_hostile_pickle_is_refused_and_not_run(tmp_path, protocol):
+    canary = tmp_path / "canary"
+    hostile = {"kernel": np.zeros(2), "more": Hostile(Path.touch, canary)}
+    with pytest.raises(InputError, match="only arrays are read"):
+        read_arrays(io.BytesIO(pickle.dumps(hostile, protocol)))
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"cbuiltins\neval\n(S'1'\ntR.",
+        b"cnumpy\nload\n(S'x'\ntR.",
+        b"cnumpy.testing\nmeasure\n(S'1'\ntR.",
+        b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.dump\x93.",
+    ],
+)
+def test_functions_of_other_modules_and_of_numpy_itself_are_refused(attack):
+    with pytest.raises(InputError, match="only arrays are read"):
+        read_arrays(io.BytesIO(attack))
+
+
+@pytest.mark.parametrize("damage", [b"", b"no pickle", pickle.dumps(np.arange(99))[:-50]])
+def test_a_damaged_pickle_is_one_clear_line(damage):
+    with pytest.raises(InputError, match="not a readable pickle") as error:
+        read_arrays(io.BytesIO(damage))
+    assert "\n" not in str(error.value)
+
+
+def test_arrays_of_all_kinds_are_read():
+    content = {"conv": [np.arange(6.0).reshape(2, 3), np.array([True, False])], "step": 3}
+    read = read_arrays(io.BytesIO(pickle.dumps(content, protocol=4)))
+    assert read["step"] == 3
+    for array, expected in zip(read["conv"], content["conv"], strict=True):
+        np.testing.assert_array_equal(array, expected)
+        assert array.dtype == expected.dtype
+
+
+def test_the_module_names_of_numpy_1_are_read():
+    new = pickle.dumps(np.arange(3), protocol=3)
+    assert b"numpy._core" in new
+    read = read_arrays(io.BytesIO(new.replace(b"numpy._core", b"numpy.core")))
+    np.testing.assert_array_equal(read, np.arange(3))
+
+
+@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(4, dtype=">i2"),
+        np.zeros((1, 3), np.float16),
+        np.array(7, np.uint64),
+        np.int32(7),
+    ],
+)
+def test_orders_shapes_and_numbers_are_kept(protocol, array):
+    read = read_arrays(io.BytesIO(pickle.dumps(array, protocol)))
+    np.testing.assert_array_equal(read, array)
+    assert (type(read), read.shape) == (type(array), array.shape)
+    assert read.dtype == array.dtype.newbyteorder("=")
+
+
+def test_arrays_of_objects_hold_what_is_read():
+    content = np.empty(2, object)
+    content[:] = [{"a": np.arange(2)}, None]
+    read = read_arrays(io.BytesIO(pickle.dumps(content)))
+    np.testing.assert_array_equal(read[0]["a"], np.arange(2))
+    assert read[1] is None
+
+
+def test_what_a_pickle_says_twice_is_built_once():
+    nested = [np.arange(2)]
+    for _ in range(60):
+        nested = [nested, nested]  # 2**60 leaves, if each were built anew
+    read = read_arrays(io.BytesIO(pickle.dumps(nested)))
+    assert read[0] is read[1]
+
+
+def test_a_truth_value_is_zero_or_one():
+    raw = pickle.dumps(np.array([True, False]), protocol=4)
+    at = raw.index(b"\x01\x00\x94t")
+    with pytest.raises(InputError, match="neither 0 nor 1"):
+        read_arrays(io.BytesIO(raw[:at] + b"\x02" + raw[at + 1 :]))
+
+
+def test_a_list_that_holds_itself_is_one_clear_line():
+    nested = []
+    nested.append(nested)
+    with pytest.raises(InputError, match="not a readable pickle"):
+        read_arrays(io.BytesIO(pickle.dumps(nested)))

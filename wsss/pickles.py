@@ -1,0 +1,181 @@
+"""Reads arrays out of pickles that others made, without executing them.
+
+``pickle.load`` and ``numpy.load(..., allow_pickle=True)`` run whatever a file asks for. Here every
+name that a pickled array needs resolves to an inert stand-in, which only remembers what it was
+given; any other name is refused. NumPy 1's, NumPy 2's and Python 2's pickles are read.
+"""
+
+from __future__ import annotations
+
+import pickle
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsss.errors import InputError
+
+CODES = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
+"""The types that are read, as a pickled dtype spells them."""
+
+
+def read_arrays(file: BinaryIO) -> Any:
+    """Read a pickle of numeric arrays in plain containers.
+
+    Parameters
+    ----------
+    file
+        At the start of the pickle.
+
+    Returns
+    -------
+    object
+        What was pickled: arrays in dicts, lists and tuples, with strings and numbers.
+
+    Raises
+    ------
+    InputError
+        If the pickle asks for anything else, or is damaged.
+
+    Examples
+    --------
+    >>> import io
+    >>> read_arrays(io.BytesIO(pickle.dumps({"bias": np.arange(3)})))
+    {'bias': array([0, 1, 2])}
+    >>> read_arrays(io.BytesIO(pickle.dumps(print)))
+    Traceback (most recent call last):
+    ...
+    wsss.errors.InputError: <file>: the pickle asks for builtins.print, refused; ...
+    """
+    where = getattr(file, "name", "<file>")
+    try:
+        return _plain(_InertUnpickler(file, encoding="latin1").load(), {})
+    except _RefusedError as error:
+        raise InputError(f"{where}: {error}; only arrays are read") from None
+    except Exception as error:  # damaged or hostile bytes may end an unpickler in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{where}: not a readable pickle of arrays ({reason:.200})") from None
+
+
+def read_npy_dict(path: Path) -> dict[str | int, NDArray[np.generic]]:
+    """Read what ``numpy.save(path, {key: array, ...})`` wrote.
+
+    Keys are strings or integers up to ten digits, arrays have one dimension.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, holds anything else, or its pickle asks for anything else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "cls_labels.npy")
+    ...     np.save(path, np.array({2007000032: np.array([0, 1], np.uint8)}, object))
+    ...     read_npy_dict(path)
+    {2007000032: array([0, 1], dtype=uint8)}
+    """
+    try:
+        with path.open("rb") as stream:
+            np.lib.format.read_magic(stream)
+            np.lib.format.read_array_header_1_0(stream)
+            content = read_arrays(stream)
+    except InputError as error:
+        raise InputError(f"{error}; write the labels as a CSV instead") from None
+    except Exception as error:  # numpy's reader of the header ends in many ways as well
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{path}: not a readable .npy ({reason:.200}); write the labels as a CSV instead"
+        ) from None
+    mapping = content.item() if isinstance(content, np.ndarray) and content.size == 1 else None
+    if not isinstance(mapping, dict):
+        raise InputError(f"{path}: holds no dict; write the labels as a CSV instead")
+    for key, value in mapping.items():
+        if not isinstance(key, str) and not (
+            isinstance(key, int | np.integer) and 0 <= key < 10**10
+        ):
+            raise InputError(f"{path}: a key is no image id such as '2007_000032' or 2007000032")
+        if not isinstance(value, np.ndarray) or value.dtype == object or value.ndim != 1:
+            raise InputError(f"{path}: a value is no array of numbers with one dimension")
+    return {key if isinstance(key, str) else int(key): value for key, value in mapping.items()}
+
+
+class _RefusedError(pickle.UnpicklingError):
+    """The pickle asks for, or consists of, what is no array of numbers in plain containers."""
+
+
+class _Inert:
+    """Remembers what a pickle passed for an array, a number or a dtype, and does nothing."""
+
+    __slots__ = ("args", "state")
+
+    def __init__(self, *args: object) -> None:
+        self.args = args
+        self.state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+class _InertUnpickler(pickle.Unpickler):
+    """Knows the names that a pickled array or number consists of, each as a stand-in."""
+
+    def find_class(self, module_name: str, global_name: str, /) -> object:
+        # A new function each time: a pickle may set attributes on what it gets.
+        match module_name.replace("numpy.core", "numpy._core"), global_name:
+            case ("numpy._core.multiarray", "_reconstruct" | "scalar") | ("numpy", "dtype"):
+                return lambda *args: _Inert(*args)
+            case "numpy", "ndarray":
+                return "ndarray"
+            case "_codecs", "encode":
+                return lambda text, _: text.encode("latin1")
+        raise _RefusedError(f"the pickle asks for {module_name}.{global_name}, refused")
+
+
+def _plain(value: object, done: dict[int, Any]) -> Any:
+    """Replace the stand-ins by arrays; what is referred to twice is built once."""
+    if id(value) not in done:
+        done[id(value)] = _built(value, done)
+    return done[id(value)]
+
+
+def _built(value: object, done: dict[int, Any]) -> Any:
+    match value:
+        case None | bool() | int() | float() | str() | bytes():
+            return value
+        case dict():
+            return {_plain(k, done): _plain(v, done) for k, v in value.items()}
+        case list():
+            return [_plain(each, done) for each in value]
+        case tuple():
+            return tuple(_plain(each, done) for each in value)
+        case _Inert(state=(_, tuple(shape), dtype, fortran, raw)):
+            if isinstance(raw, list):  # an array of objects
+                flat = np.fromiter((_plain(each, done) for each in raw), object, len(raw))
+            else:
+                flat = _numbers(dtype, raw)
+            if flat.size != prod(shape):
+                raise _RefusedError(f"{flat.size} values are no array of shape {shape}")
+            return flat.reshape(shape, order="F" if fortran else "C")
+        case _Inert(args=(_Inert() as dtype, raw)):
+            return _numbers(dtype, raw).reshape(())[()]
+    raise _RefusedError("a value is no array of numbers, nor a plain container")
+
+
+def _numbers(dtype: object, raw: object) -> NDArray[Any]:
+    """Decode bytes as numbers in this machine's order (n,)."""
+    match dtype, raw:
+        case _Inert(
+            args=(str(code), *_), state=(_, ("<" | ">" | "|") as order, *_)
+        ), bytes() | str() if code in CODES:
+            # Python 2 wrote bytes as a string, which the unpickler has read as latin1.
+            content = raw if isinstance(raw, bytes) else raw.encode("latin1")
+            stored = np.dtype(code).newbyteorder(order)
+            numbers = np.frombuffer(content, stored)
+            if code == "b1" and (numbers.view("u1") > 1).any():
+                raise _RefusedError("a truth value is neither 0 nor 1")
+            return numbers.astype(stored.newbyteorder("="))
+    raise _RefusedError("a value is no array of numbers")
