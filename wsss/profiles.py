@@ -11,8 +11,7 @@ from pathlib import Path
 
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
-from wsss.data.subset import Subset
-from wsss.data.voc import VOC_CLASSES, VocFolder
+from wsss.data.voc import VOC_CLASSES, Subset, VocFolder
 from wsss.errors import InputError
 from wsss.pipeline import Profile
 from wsss.stages import NetworkSpec, PhotoFolder, Scenes

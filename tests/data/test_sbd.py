@@ -5,7 +5,7 @@ import pytest
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
-from wsss.data.sbd import SbdFolder
+from wsss.data.voc_setup import SbdFolder
 from wsss.errors import InputError
 
 

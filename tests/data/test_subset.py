@@ -13,8 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from wsss.data.pictures import shrink
-from wsss.data.subset import Subset
-from wsss.data.voc import VocFolder
+from wsss.data.voc import Subset, VocFolder
 
 MakeVoc = Callable[..., Path]
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from wsss.data.labels import VOC_CLASSES, read_labels_csv
-from wsss.data.voc import VocFolder, check_folder, voc_palette, write_mask_png
+from wsss.data.check import check_folder
+from wsss.data.labels import VOC_CLASSES, read_labels
+from wsss.data.pictures import voc_palette, write_mask_png
+from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 
 MakeVoc = Callable[..., Path]
@@ -420,7 +422,7 @@ def test_check_finds_every_problem_once(make_voc: MakeVoc) -> None:
     (root / LISTS / "odd.txt").write_text("a b\n")
     before = contents(root)
 
-    report = VocFolder(root).check()
+    report = check_folder(root)
 
     assert contents(root) == before
     assert not report.ok
@@ -507,7 +509,7 @@ def test_real_labels_may_name_what_no_mask_shows(voc_mini: Path) -> None:
     folder = VocFolder(voc_mini)
     ids = folder.ids("train") + folder.ids("val")
     boxed = folder.image_labels(ids)
-    segmented = read_labels_csv(voc_mini / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
+    segmented = read_labels(voc_mini / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
     assert not (segmented & ~boxed).any()
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from wsss.data.labels import Rows
+from wsss.data.voc import VocFolder
 from wsss.errors import InputError
-
-if TYPE_CHECKING:
-    from wsss.data.voc import VocFolder
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,14 @@ class FolderReport:
         return "\n".join(lines)
 
 
-def check(folder: VocFolder) -> FolderReport:
-    """Decode every listed image and mask of `folder`, look up its labels, and report.
+def check_folder(root: str | Path, classes: Sequence[str] | None = None) -> FolderReport:
+    """Decode every listed image and mask of a data folder, look up its labels, and report.
 
     A split whose images all lack masks, or all lack labels, is noted, for it can still serve
-    (training needs no masks, evaluation no labels); one where only some do is a problem.
+    (training needs no masks, evaluation no labels); one where only some do is a problem. What a
+    choice of classes leaves out is noted as well. `InputError` as in `VocFolder`.
     """
+    folder = VocFolder(root, classes)
     problems: dict[str, None] = {}  # ordered, and each problem once if splits share images
     notes: list[str] = []
     listed: dict[str, list[str]] = {}
@@ -113,6 +113,8 @@ def check(folder: VocFolder) -> FolderReport:
     for name, ids in listed.items():
         split = _split_report(folder, name, ids, rows, damaged, segmented)
         splits.append(split)
+        if len(folder.classes) < len(folder.every_class) and not split.missing_labels:
+            notes.append(folder.left_out(name))
         for missing, what, purpose in (
             (split.missing_masks, "a mask", "evaluation needs masks, training does not"),
             (

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from wsss.data.labels import Difficult
 from wsss.data.packed import PackedArrays, pack
-from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
-from wsss.data.subset import Subset
-from wsss.data.voc import VocFolder
+from wsss.data.scene_look import SceneLook
+from wsss.data.scenes import DRAWING_VERSION, write_scenes
+from wsss.data.voc import Subset, VocFolder
 from wsss.errors import InputError
 from wsss.stages.stage import Stage
 
