@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from wsss import files
 from wsss.data.check import check_folder
 from wsss.data.labels import VOC_CLASSES, read_labels
 from wsss.data.pictures import voc_palette, write_mask_png
-from wsss.data.voc import VocFolder
+from wsss.data.voc import Subset, VocFolder
 from wsss.errors import InputError
 
 MakeVoc = Callable[..., Path]
@@ -387,6 +389,149 @@ def test_fingerprint_depends_on_the_choice_of_classes(make_voc: MakeVoc) -> None
     root = make_voc(4)
     prints = {VocFolder(root, classes).fingerprint(["train"]) for classes in (None, ["cat"])}
     assert len(prints) == 2
+
+
+def older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the files of a test count as if they had been there for long."""
+    monkeypatch.setattr(files, "SETTLED", -60.0)
+
+
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No image, mask or label may be read from now on."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read again")
+
+    for name in ("_read_fingerprint", "find_labels", "image_labels"):
+        monkeypatch.setattr(VocFolder, name, refuse)
+
+
+def test_what_has_not_changed_is_not_read_again(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = make_voc(4), tmp_path / "runs" / "fingerprints.json"
+    choice = Subset("train", "val", 1)
+    plain = VocFolder(root, subset=choice).fingerprint(["train", "val"])
+    older(monkeypatch)
+    assert VocFolder(root, subset=choice).fingerprint(["train", "val"], cache) == plain
+    unread(monkeypatch)
+    assert VocFolder(root, subset=choice).fingerprint(["val", "train"], cache) == plain
+    assert list(json.loads(cache.read_text()).values()) == [plain]
+    with pytest.raises(AssertionError, match="read again"):
+        VocFolder(root, subset=choice, difficult="drop").fingerprint(["train"], cache)
+
+
+@pytest.mark.parametrize("change", [swap_ids, flip_label, touch_image, empty_mask, remove_mask])
+def test_a_cached_fingerprint_notices_too(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable
+) -> None:
+    root, cache = make_voc(4), tmp_path / "fingerprints.json"
+    older(monkeypatch)
+    before = VocFolder(root).fingerprint(["train"], cache)
+    change(root)
+    after = VocFolder(root).fingerprint(["train"], cache)
+    assert after == VocFolder(root).fingerprint(["train"]) != before
+
+
+def test_the_xml_of_labels_is_looked_at_too(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = make_voc(1), tmp_path / "fingerprints.json"
+    (root / "labels.csv").unlink()
+    (root / "Annotations").mkdir()
+    older(monkeypatch)
+    prints = []
+    for name in ("cat", "dog"):
+        write_xml(root / "Annotations" / "2007_000000.xml", [name])
+        prints.append(VocFolder(root).fingerprint(["train"], cache))
+        assert prints[-1] == VocFolder(root).fingerprint(["train"])
+    assert len(set(prints)) == 2
+
+
+def test_files_that_have_just_changed_are_not_remembered(make_voc: MakeVoc, tmp_path: Path) -> None:
+    """They could change again without another time of change."""
+    cache = tmp_path / "fingerprints.json"
+    VocFolder(make_voc(1)).fingerprint(["train"], cache)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[1]", '{"a": 1}', "\0"])
+def test_a_damaged_cache_is_as_good_as_none(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    root, cache = make_voc(1), tmp_path / "fingerprints.json"
+    older(monkeypatch)
+    cache.write_text(damaged)
+    expected = VocFolder(root).fingerprint(["train"])
+    assert VocFolder(root).fingerprint(["train"], cache) == expected
+    unread(monkeypatch)
+    assert VocFolder(root).fingerprint(["train"], cache) == expected  # mended
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_voc(1)
+    older(monkeypatch)
+    (tmp_path / "file").write_text("")
+    cache = tmp_path / "file" / "fingerprints.json"
+    assert len(VocFolder(root).fingerprint(["train"], cache)) == 64
+
+
+# --- classes of one's own ------------------------------------------------------------------
+
+
+def test_the_table_of_labels_names_the_classes(make_voc: MakeVoc) -> None:
+    root = make_voc(4, classes=("oak", "elm"))
+    named = VocFolder(root)
+    (root / "classes.txt").unlink()
+    folder = VocFolder(root)
+    assert folder.classes == folder.every_class == ("oak", "elm")
+    ids = folder.ids("train")
+    np.testing.assert_array_equal(folder.image_labels(ids), named.image_labels(ids))
+    np.testing.assert_array_equal(folder.mask(ids[0]), named.mask(ids[0]))
+    assert folder.fingerprint(["train"]) == named.fingerprint(["train"])
+    assert check_folder(root).ok
+
+
+@pytest.mark.parametrize("header", ["id,dog,cat", f"id,place,{','.join(VOC_CLASSES)}"])
+def test_a_table_with_vocs_classes_means_vocs_masks(make_voc: MakeVoc, header: str) -> None:
+    root = make_voc(1)
+    (root / "classes.txt").unlink()
+    (root / "labels.csv").write_text(header + "\n")
+    assert VocFolder(root).classes == VOC_CLASSES
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("id,cat,elm", "names VOC's 'cat' and, new to VOC, 'elm'; write the classes of the masks"),
+        ("oak,elm", "'id' occurs 0 times"),
+        ("id,oak,oak", "name 1 to 254 foreground classes, each once"),
+        ("id", "name 1 to 254 foreground classes"),
+    ],
+)
+def test_tables_that_name_no_classes(make_voc: MakeVoc, header: str, says: str) -> None:
+    root = make_voc(1)
+    (root / "classes.txt").unlink()
+    (root / "labels.csv").write_text(header + "\n")
+    message = refused(root, lambda: VocFolder(root))
+    assert f"{root / 'labels.csv'}: " in message
+    assert says in message
+
+
+def test_what_is_left_out_is_said(make_voc: MakeVoc) -> None:
+    root = make_voc(6, classes=("oak", "elm", "ash"), splits={"train": range(6)})
+    folder = VocFolder(root, ["elm"])
+    none = int((~folder.image_labels(folder.ids("train"))).sum())
+    line = (
+        f"{root}: 2 of 3 classes are left out (oak, ash); {none} of the 6 images of 'train' show "
+        "none of the others"
+    )
+    assert 0 < none < 6
+    assert folder.left_out("train") == line
+    assert check_folder(root, ["elm"]).notes == (line,)
+    assert VocFolder(root).left_out("train") == ""
 
 
 # --- check ---------------------------------------------------------------------------------

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from wsss.cli.options import DataOption, RunsOption, SaliencyOption, Way, pipeline_of
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
     from wsss.tables import Cell
-
-CHUNK = 64
-"""Images read and predicted before their label maps are written."""
 
 
 def export_voc_test(
@@ -39,9 +33,8 @@ def export_voc_test(
     """Write and check the archive that VOC's test server takes; train first if need be."""
     from wsss.data.voc import VocFolder
     from wsss.engine import default_runs, run
-    from wsss.inference import predict
-    from wsss.stages import Store
-    from wsss.submission import check_submission, voc_numbers, write_submission
+    from wsss.stages import PhotoFolder, Store
+    from wsss.submission import predict_full_size, voc_numbers, write_submission
 
     if testing is Way.all:
         raise InputError("export-voc-test: --testing all would be four archives; choose one")
@@ -62,15 +55,12 @@ def export_voc_test(
     model = segmenter.load(store)
     protocol = pipeline.protocol(cell.recipe, testing and testing.value)
 
-    def label_maps() -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        ids = list(sizes)
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            predicted = predict(model, [photos.image(image_id) for image_id in chunk], protocol)
-            yield from zip(chunk, (numbers[labels] for labels in predicted), strict=True)
-
-    archive = write_submission(label_maps(), sizes, out)
-    typer.echo(f"{archive}: {check_submission(archive, sizes)} label maps, checked")
+    source = segmenter.images.source
+    side = source.longest_side if isinstance(source, PhotoFolder) else None
+    predicted = predict_full_size(model, photos, list(sizes), protocol, longest_side=side)
+    label_maps = ((image_id, numbers[labels]) for image_id, labels in predicted)
+    archive = write_submission(label_maps, sizes, out)
+    typer.echo(f"{archive}: {len(sizes)} label maps, checked")
 
 
 def _cell(table: str, row: str | None, column: str | None) -> Cell:

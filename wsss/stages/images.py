@@ -92,8 +92,11 @@ class PhotoFolder(Stage):
         difficult: Difficult = "keep",
         longest_side: int | None = None,
         subset: Subset | None = None,
+        cache: Path | None = None,
     ) -> PhotoFolder:
         """Describe the folder at `root`, restricted to some classes.
+
+        With a `cache`, see `wsss.files.remembered`, photos are read again only once they changed.
 
         Raises
         ------
@@ -114,7 +117,7 @@ class PhotoFolder(Stage):
             longest_side=longest_side,
             subset=subset,
         )
-        fingerprint = described.folder(root).fingerprint(splits)
+        fingerprint = described.folder(root).fingerprint(splits, cache)
         return described.model_copy(update={"fingerprint": fingerprint})
 
     def compute(self, folder: Path, store: Store) -> None:
