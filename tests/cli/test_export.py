@@ -29,7 +29,7 @@ CELL = ("table2", "--row", "VGG16", "--column", "Threshold (T)")
 @pytest.fixture
 def data(make_voc: MakeVoc, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Photos of cats and dogs with a test set that has neither masks nor labels."""
-    root = make_voc(14, splits={"train": range(8), "val": [8], "test": range(9, 14)})
+    root = make_voc(14, size=(24, 32), splits={"train": range(8), "val": [8], "test": range(9, 14)})
     for image_id in VocFolder(root).ids("test"):
         (root / "SegmentationClass" / f"{image_id}.png").unlink()
     labels = root / "labels.csv"
@@ -37,7 +37,7 @@ def data(make_voc: MakeVoc, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def photos(data: Path | None) -> PhotoFolder:
         assert data is not None
-        return PhotoFolder.at(data, ("cat", "dog"), ("train", "val"), longest_side=8)
+        return PhotoFolder.at(data, ("cat", "dog"), ("train", "val"), longest_side=16)
 
     monkeypatch.setitem(PROFILES, "tiny", lambda: replace(smoke(), name="tiny", source=photos))
     return root
@@ -61,9 +61,9 @@ def test_the_archive_holds_what_the_segmenter_says(data: Path, tmp_path: Path) -
     pipeline, recipe = Pipeline(PROFILES["tiny"](), data), Recipe(("T",))
     assert store.done(pipeline.segmenter(recipe, 0))
     model = pipeline.segmenter(recipe, 0).load(store)
-    small = [shrink(photos.image(image_id), 8) for image_id in ids]
+    small = [shrink(photos.image(image_id), 16) for image_id in ids]
     expected = predict(model, small, pipeline.protocol(recipe, "ms"))
-    assert {labels.shape for labels in expected} == {(6, 8)}  # the photos are 12 x 16
+    assert {labels.shape for labels in expected} == {(12, 16)}  # the photos are 24 x 32
     with tarfile.open(archive) as tar:
         assert len(tar.getnames()) == 5
         for image_id, labels in zip(ids, expected, strict=True):

@@ -298,7 +298,7 @@ def _mark(out: Path, classes: Sequence[str] | None, sbd: SbdFolder | None) -> st
 
     What an earlier call was not given, say SBD, may come later.
     """
-    settings = {"dataset": "VOC 2012", "classes": classes and list(classes)}
+    settings: dict[str, object] = {"dataset": "VOC 2012", "classes": classes and list(classes)}
     if sbd is not None:
         settings["sbd"] = sbd.fingerprint()
     if not out.is_dir() or not any(out.iterdir()):
@@ -331,7 +331,7 @@ def _require_agreement(
     path = out / "labels.csv"
     if path.exists():
         for image_id, row in find_labels(path, (), VOC_CLASSES).items():
-            if not np.array_equal(row, labels.get(image_id)):
+            if image_id not in labels or (row != labels[image_id]).any():
                 raise InputError(
                     f"{path}: this call has other labels of {image_id}; give the lists, SBD and "
                     "--difficult that the folder was made with, or a new folder"
