@@ -218,21 +218,9 @@ def maps_fingerprint(
 def check_saliency(
     folder: str | Path, image_ids: Iterable[str], sizes: Iterable[tuple[int, int]]
 ) -> list[str]:
-    """Read every map and list what is wrong.
+    """Read every map, say what is wrong with it in one line, and list these lines.
 
-    Parameters
-    ----------
-    folder : str or Path
-        As for `read_saliency`.
-    image_ids : iterable of str
-        Ids of the images.
-    sizes : iterable of (int, int)
-        (H, W) of each image, in the same order.
-
-    Returns
-    -------
-    list of str
-        One line a problem; empty if all is well.
+    `image_ids` and the images' `sizes` (H, W) have the same order.
 
     Examples
     --------

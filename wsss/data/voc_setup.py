@@ -183,7 +183,11 @@ def adopt_voc(
         splits = _restrict(splits, labels, classes)
         notes.append(f"only images whose labels name one of {', '.join(classes)}; without test")
     every = _union(splits.values())
-    _require_images(source, every)
+    if missing := [each for each in every if not (source / IMAGES / f"{each}.jpg").is_file()]:
+        raise InputError(
+            f"{source / IMAGES}: {len(missing)} of {len(every)} listed images are missing, the "
+            f"first is {missing[0]}.jpg; unpack VOC 2012 completely"
+        )
 
     mark = _mark(out, classes, masks)
     _require_agreement(out, splits, labels)
@@ -191,7 +195,8 @@ def adopt_voc(
         (out / folder).mkdir(parents=True, exist_ok=True)
     with atomic_write(out / MARK) as aside:
         aside.write_text(mark)
-    _link_images(source, out, every)
+    for each in tqdm(every, desc="images", disable=None):
+        _link(source / IMAGES / f"{each}.jpg", out / IMAGES / f"{each}.jpg")
     _make_masks(source, masks, out, every, official)
     ids = [each for each in every if each in labels]
     write_labels_csv(out / "labels.csv", ids, VOC_CLASSES, np.array([labels[each] for each in ids]))
@@ -284,15 +289,6 @@ def _restrict(
     return {split: ids for split, ids in kept.items() if ids}
 
 
-def _require_images(source: Path, ids: Sequence[str]) -> None:
-    missing = [each for each in ids if not (source / IMAGES / f"{each}.jpg").is_file()]
-    if missing:
-        raise InputError(
-            f"{source / IMAGES}: {len(missing)} of {len(ids)} listed images are missing, the first "
-            f"is {missing[0]}.jpg; unpack VOC 2012 completely"
-        )
-
-
 def _mark(out: Path, classes: Sequence[str] | None, sbd: SbdFolder | None) -> str:
     """Return the mark of a folder of ours, where there is room for it or one that agrees.
 
@@ -336,11 +332,6 @@ def _require_agreement(
                     f"{path}: this call has other labels of {image_id}; give the lists, SBD and "
                     "--difficult that the folder was made with, or a new folder"
                 )
-
-
-def _link_images(source: Path, out: Path, ids: Sequence[str]) -> None:
-    for image_id in tqdm(ids, desc="images", disable=None):
-        _link(source / IMAGES / f"{image_id}.jpg", out / IMAGES / f"{image_id}.jpg")
 
 
 def _make_masks(

@@ -64,7 +64,7 @@ class PhotoFolder(Stage):
         Name, within the folder, of the source of image-level labels: a ``.csv``, a ``.npy`` or a
         folder of XML. None is the first of ``labels.csv``, ``cls_labels.npy`` and ``Annotations``.
     difficult : {"keep", "drop"}
-        Whether "difficult" objects of the XML count, see `wsss.data.labels.read_labels_xml`.
+        Whether "difficult" objects of the XML count, see `wsss.data.labels.read_labels`.
     longest_side : int or None
         Photos whose longer side is larger are shrunk to it.
     subset : Subset or None
