@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wsss.data.affine import Augmentation, sample_image
-from wsss.data.scenes import PRETRAINING_CLASSES, draw_object
+from wsss.data.scene_look import PRETRAINING_CLASSES
+from wsss.data.scenes import draw_object
 from wsss.models import get_model
 from wsss.models.network import Network
 from wsss.models.weights import INITIAL

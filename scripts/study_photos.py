@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsss.data.subset import Subset
+from wsss.data.voc import Subset
 from wsss.engine import default_runs
 from wsss.errors import told_in_one_line
 from wsss.files import atomic_write

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from wsss.data.labels import write_labels_csv
-from wsss.data.voc import write_mask_png
+from wsss.data.pictures import write_mask_png
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MakeVoc = Callable[..., Path]

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from wsss.data.affine import Augmentation
-from wsss.data.subset import Subset
-from wsss.data.voc import VOC_CLASSES
+from wsss.data.voc import VOC_CLASSES, Subset
 from wsss.errors import InputError
 from wsss.models.weights import WEIGHTS
 from wsss.pipeline import PilotRecipe, Pipeline, Recipe, SeedType

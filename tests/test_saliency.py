@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from wsss import files
 from wsss.errors import InputError
 from wsss.saliency import (
+    BorderSaliency,
     U2NetP,
-    border_saliency,
     cam_background,
     check_saliency,
+    maps_fingerprint,
     read_saliency,
 )
 
@@ -33,7 +36,7 @@ def intersection_over_union(a, b):
 
 def test_border_saliency_finds_a_disc_on_a_smooth_background():
     image, disc = disc_scene(np.random.default_rng(0))
-    saliency = border_saliency(image)
+    saliency = BorderSaliency()(image)
     assert saliency.dtype == np.float32
     assert saliency.shape == (64, 64)
     assert intersection_over_union(saliency > 0.5, disc) > 0.9
@@ -42,30 +45,30 @@ def test_border_saliency_finds_a_disc_on_a_smooth_background():
 
 def test_reweighting_forgives_an_object_that_touches_the_border():
     image, disc = disc_scene(np.random.default_rng(0), centre=(8, 32))
-    robust, plain = (border_saliency(image, passes=passes) for passes in (2, 0))
+    robust, plain = (BorderSaliency(passes=passes)(image) for passes in (2, 0))
     assert intersection_over_union(robust > 0.5, disc) > 0.9
     assert intersection_over_union(robust > 0.5, disc) > intersection_over_union(plain > 0.5, disc)
 
 
 def test_an_image_without_any_object_stays_dark():
     image, _ = disc_scene(np.random.default_rng(0), radius=0)
-    assert border_saliency(image).mean() < 0.1
+    assert BorderSaliency()(image).mean() < 0.1
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(11, 40), st.integers(11, 40))
 def test_border_saliency_stays_in_range_and_follows_mirroring(rng_seed, height, width):
     image = np.random.default_rng(rng_seed).integers(0, 256, (height, width, 3), np.uint8)
-    saliency = border_saliency(image)
+    saliency = BorderSaliency()(image)
     assert saliency.min() >= 0
     assert saliency.max() <= 1
-    mirrored = border_saliency(image[:, ::-1])
+    mirrored = BorderSaliency()(image[:, ::-1])
     np.testing.assert_allclose(mirrored[:, ::-1], saliency, atol=2e-3)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 64, 4), (10, 64, 3)])
 def test_border_saliency_refuses_what_it_cannot_use(shape):
     with pytest.raises(InputError, match=r"must be \(H, W, 3\)"):
-        border_saliency(np.zeros(shape, np.uint8))
+        BorderSaliency()(np.zeros(shape, np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +90,7 @@ def test_u2netp_answers_in_the_images_size_and_range(network):
     assert intersection_over_union(saliency > 0.5, disc[:70]) > 0.8
 
 
-def test_u2netp_stretches_only_on_request(network):
-    stretched = U2NetP(min_max=True)(np.zeros((320, 320, 3), np.uint8))
-    assert (stretched.min(), stretched.max()) == (0, 1)
+def test_u2netp_finds_nothing_fully_salient_in_an_empty_image(network):
     assert network(np.zeros((320, 320, 3), np.uint8)).max() < 1
 
 
@@ -156,6 +157,21 @@ def test_check_saliency_lists_every_problem_in_order(folder):
     problems = check_saliency(folder, ["good", "absent", "cut"], [(2, 3)] * 3)
     assert [problem.split(":")[0].split("/")[-1] for problem in problems] == ["absent", "cut.png"]
     assert check_saliency(folder, ["good"], [(2, 3)]) == []
+
+
+def test_maps_are_hashed_again_only_once_they_changed(folder, monkeypatch):
+    cache, ids = folder / "fingerprints.json", ["good", "colour"]
+    monkeypatch.setattr(files, "SETTLED", -60.0)
+    before = maps_fingerprint(folder, ids, cache)
+    assert before == maps_fingerprint(folder, ids) != maps_fingerprint(folder, ids[:1], cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", None)
+        assert maps_fingerprint(folder, ids, cache) == before
+    (folder / "good.png").write_bytes(b"other")
+    assert maps_fingerprint(folder, ids, cache) == maps_fingerprint(folder, ids) != before
+    (folder / "good.png").unlink()
+    with pytest.raises(InputError, match="good: no saliency map"):
+        maps_fingerprint(folder, ids, cache)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 4, 16, 32]))

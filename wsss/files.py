@@ -1,12 +1,20 @@
-"""Write a file aside, then rename it, so that nobody ever sees half a file."""
+"""Files that are never there by half, and contents that are read again only once they changed."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+SETTLED = 2.0
+"""Seconds after which a file that changes again has another time of change on any file system."""
+KEPT = 100
+"""Entries of a cache that stay; older ones go first."""
 
 
 @contextmanager
@@ -30,3 +38,57 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(aside, path)  # noqa: PTH105  (the call whose atomicity is documented)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def remembered(
+    cache: Path | None, what: object, paths: Iterable[Path], compute: Callable[[], str]
+) -> str:
+    """Return `compute()`, or what it returned when the files at `paths` were as they are now.
+
+    Parameters
+    ----------
+    cache : Path or None
+        A JSON file of earlier answers; one that is damaged or cannot be written is as good as
+        none. Without it everything is computed.
+    what : object
+        All that the answer depends on beside the files, with a `repr` that says so.
+    paths : iterable of Path
+        Files that `compute` reads, there or not. Their sizes and times of change tell whether they
+        changed; while one is younger than `SETTLED` seconds nothing is remembered.
+    compute : callable
+        Reads them.
+    """
+    if cache is None:
+        return compute()
+    paths = list(paths)
+    seen = [_look(path) for path in paths]
+    key = hashlib.sha256(repr((what, seen)).encode()).hexdigest()
+    if found := _answers(cache).get(key):
+        return found
+    started, answer = time.time(), compute()
+    newest = max((max(look[1:]) for look in seen if look), default=0)
+    if newest / 1e9 < started - SETTLED and seen == [_look(path) for path in paths]:
+        kept = list(_answers(cache).items())[1 - KEPT :]
+        with suppress(OSError):
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(cache) as aside:
+                aside.write_text(json.dumps(dict([*kept, (key, answer)]), indent=0))
+    return answer
+
+
+def _look(path: Path) -> tuple[int, int, int] | None:
+    """Size and the two times of change, in ns: a copy may keep the one, but not the other."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _answers(cache: Path) -> dict[str, str]:
+    try:
+        found = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        return {}
+    sound = isinstance(found, dict) and all(isinstance(each, str) for each in found.values())
+    return found if sound else {}

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
-from wsss.data.subset import Subset
-from wsss.data.voc import VOC_CLASSES
+from wsss.data.voc import VOC_CLASSES, Subset
 from wsss.errors import InputError
 from wsss.losses import Unknown
 from wsss.paper import Part, PilotRecipe, Recipe, Testing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,23 +18,15 @@ from PIL import Image
 from torch import Tensor
 
 from wsss.errors import InputError
+from wsss.files import remembered
 from wsss.models.weights import locate
 
 MAPS = "saliency_aug"
 """Where a data folder holds its maps: the community's name for those of the 10,582 images."""
 
 
-def border_saliency(
-    image: NDArray[np.uint8],
-    *,
-    border: int = 5,
-    tolerance: float = 0.08,
-    passes: int = 2,
-    smoothing: float = 1.0,
-    margin: float = 1.2,
-    contrast: float = 0.12,
-    saturation: float = 1.5,
-) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class BorderSaliency:
     """Saliency as the distance from the colours that the image's border predicts.
 
     Nothing is learnt: the demo must not smuggle in pixel labels. A quadratic polynomial in x and y
@@ -43,10 +35,8 @@ def border_saliency(
     Where it fails: objects of the background's colour, and distractors, which are salient too.
     Not in the paper.
 
-    Parameters
+    Attributes
     ----------
-    image : (H, W, 3) uint8
-        RGB.
     border : int
         Width of the ring in pixels. The default suits 64-pixel scenes.
     tolerance : float
@@ -64,21 +54,11 @@ def border_saliency(
         Divides the way from saliency 0 to saliency 1, so that more of an object is fully salient,
         as in the nearly binary maps of learned methods.
 
-    Returns
-    -------
-    (H, W) float32
-        In [0, 1].
-
-    Raises
-    ------
-    InputError
-        If the image is not RGB or smaller than two borders.
-
     Examples
     --------
     >>> image = np.full((32, 32, 3), 90, np.uint8)
     >>> image[10:20, 10:20] = 200, 60, 40
-    >>> saliency = border_saliency(image)
+    >>> saliency = BorderSaliency()(image)
     >>> saliency[15, 15] > 0.9, saliency[3, 3] < 0.01
     (np.True_, np.True_)
 
@@ -86,37 +66,6 @@ def border_saliency(
     ----------
     The idea that the border is background: Wei et al., Geodesic saliency using background priors,
     ECCV 2012.
-    """
-    if image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) <= 2 * border:
-        raise InputError(
-            f"border_saliency: an image of shape {image.shape}; it must be (H, W, 3) with both "
-            f"sides above {2 * border} pixels"
-        )
-    height, width = image.shape[:2]
-    colours = image.reshape(-1, 3).astype(np.float32) / 255
-    basis, ring = _quadratic_basis(height, width, border)
-    inputs, targets = basis[ring], colours[ring]
-    weights = np.ones((len(inputs), 1), np.float32)
-    coefficients = _weighted_fit(inputs, targets, weights)
-    for _ in range(passes):
-        squared = np.square(targets - inputs @ coefficients).sum(1, keepdims=True)
-        weights = 1 / (1 + squared / tolerance**2)
-        coefficients = _weighted_fit(inputs, targets, weights)
-    distance = np.sqrt(np.square(colours - basis @ coefficients).sum(1)).reshape(height, width)
-    distance = _blur_matrix(height, smoothing) @ distance @ _blur_matrix(width, smoothing).T
-    dark = margin * np.median(distance)
-    bright = dark + max(np.quantile(distance, 0.99) - dark, contrast) / saturation
-    return np.clip((distance - dark) / (bright - dark), 0, 1).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class BorderSaliency:
-    """The parameters of `border_saliency` as a value, so that results can be known by them.
-
-    Examples
-    --------
-    >>> BorderSaliency()(np.zeros((16, 16, 3), np.uint8)).max()
-    np.float32(0.0)
     """
 
     border: int = 5
@@ -128,8 +77,32 @@ class BorderSaliency:
     saturation: float = 1.5
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Map an image (H, W, 3) to its saliency (H, W) in [0, 1]."""
-        return border_saliency(image, **asdict(self))
+        """Map an RGB image ``(H, W, 3)`` to its saliency ``(H, W)``, float32 in [0, 1].
+
+        `InputError` if the image is not RGB or smaller than two borders.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) <= 2 * self.border:
+            raise InputError(
+                f"border saliency: an image of shape {image.shape}; it must be (H, W, 3) with both "
+                f"sides above {2 * self.border} pixels"
+            )
+        height, width = image.shape[:2]
+        colours = image.reshape(-1, 3).astype(np.float32) / 255
+        basis, ring = _quadratic_basis(height, width, self.border)
+        inputs, targets = basis[ring], colours[ring]
+        weights = np.ones((len(inputs), 1), np.float32)
+        coefficients = _weighted_fit(inputs, targets, weights)
+        for _ in range(self.passes):
+            squared = np.square(targets - inputs @ coefficients).sum(1, keepdims=True)
+            weights = 1 / (1 + squared / self.tolerance**2)
+            coefficients = _weighted_fit(inputs, targets, weights)
+        distance = np.sqrt(np.square(colours - basis @ coefficients).sum(1)).reshape(height, width)
+        rows, columns = (_blur_matrix(side, self.smoothing) for side in (height, width))
+        distance = rows @ distance @ columns.T
+        dark = self.margin * np.median(distance)
+        far = max(np.quantile(distance, 0.99) - dark, self.contrast)
+        bright = dark + far / self.saturation
+        return np.clip((distance - dark) / (bright - dark), 0, 1).astype(np.float32)
 
 
 class U2NetP:
@@ -141,13 +114,9 @@ class U2NetP:
     The network is run by ONNX Runtime in one thread, on the image resized to 320 x 320; its
     output is resized back, both bilinearly.
 
-    Parameters
-    ----------
-    min_max : bool
-        Stretch every map to [0, 1], as rembg, the tool known for these weights, does. By default
-        the network's sigmoid stays as it is, because the seeds compare saliency with absolute
-        thresholds (Sec. 4.2), and stretching finds something salient in every image, even in one
-        that shows nothing.
+    The network's sigmoid stays as it is, because the seeds compare saliency with absolute
+    thresholds (Sec. 4.2): stretching every map to [0, 1], as rembg, the tool known for these
+    weights, does, finds something salient even in an image that shows nothing.
 
     Raises
     ------
@@ -159,7 +128,7 @@ class U2NetP:
     MEAN = np.array([0.485, 0.456, 0.406], np.float32)
     STD = np.array([0.229, 0.224, 0.225], np.float32)
 
-    def __init__(self, *, min_max: bool = False) -> None:
+    def __init__(self) -> None:
         path = locate("u2netp")
         try:  # only the photo and paper profiles need it, so the demo runs without
             import onnxruntime
@@ -167,7 +136,6 @@ class U2NetP:
             raise InputError("U2-Net-p needs ONNX Runtime; run: pip install onnxruntime") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.min_max = min_max
         self._session = onnxruntime.InferenceSession(
             path, options, providers=["CPUExecutionProvider"]
         )
@@ -183,8 +151,6 @@ class U2NetP:
         pixels = (pixels / max(pixels.max(), 1) - self.MEAN) / self.STD
         batch = pixels.transpose(2, 0, 1)[None]
         saliency = np.asarray(self._session.run(None, {self._input: batch})[0])[0, 0]
-        if self.min_max:
-            saliency = (saliency - saliency.min()) / max(np.ptp(saliency), 1e-8)
         back = Image.fromarray(saliency).resize((width, height), Image.Resampling.BILINEAR)
         return np.clip(np.asarray(back), 0, 1)
 
@@ -228,39 +194,33 @@ def read_saliency(folder: str | Path, image_id: str, size: tuple[int, int]) -> N
     return saliency / np.float32(255)
 
 
-def maps_fingerprint(folder: str | Path, image_ids: Iterable[str]) -> str:
+def maps_fingerprint(
+    folder: str | Path, image_ids: Iterable[str], cache: Path | None = None
+) -> str:
     """Return the SHA-256 of the maps of some images, whatever else the folder holds.
 
-    Raises
-    ------
-    InputError
-        If a map is missing.
+    With a `cache`, see `wsss.files.remembered`, what has not changed is not read again.
+    `InputError` if a map is missing.
     """
-    digest = hashlib.sha256()
-    for image_id in image_ids:
-        content = _map_path(folder, image_id).read_bytes()
-        digest.update(f"{image_id} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
+    ids = list(image_ids)
+    paths = [Path(folder, f"{image_id}.png") for image_id in ids]
+
+    def read() -> str:
+        digest = hashlib.sha256()
+        for image_id in ids:
+            content = _map_path(folder, image_id).read_bytes()
+            digest.update(f"{image_id} {len(content)}\n".encode() + content)
+        return digest.hexdigest()
+
+    return remembered(cache, ("maps", Path(folder).resolve(), ids), paths, read)
 
 
 def check_saliency(
     folder: str | Path, image_ids: Iterable[str], sizes: Iterable[tuple[int, int]]
 ) -> list[str]:
-    """Read every map and list what is wrong.
+    """Read every map, say what is wrong with it in one line, and list these lines.
 
-    Parameters
-    ----------
-    folder : str or Path
-        As for `read_saliency`.
-    image_ids : iterable of str
-        Ids of the images.
-    sizes : iterable of (int, int)
-        (H, W) of each image, in the same order.
-
-    Returns
-    -------
-    list of str
-        One line a problem; empty if all is well.
+    `image_ids` and the images' `sizes` (H, W) have the same order.
 
     Examples
     --------

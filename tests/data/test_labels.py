@@ -19,9 +19,6 @@ from hypothesis import strategies as st
 from wsss.data.labels import (
     VOC_CLASSES,
     read_labels,
-    read_labels_csv,
-    read_labels_npy,
-    read_labels_xml,
     write_labels_csv,
 )
 from wsss.errors import InputError
@@ -55,15 +52,15 @@ def test_csv_finds_columns_by_name_and_rows_by_id(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("dog,note,id,cat\n1,sunny,b,0\n\n0,rain,a,1\n")
     np.testing.assert_array_equal(
-        read_labels_csv(path, ["a", "b", "a"], ["cat", "dog"]), [[1, 0], [0, 1], [1, 0]]
+        read_labels(path, ["a", "b", "a"], ["cat", "dog"]), [[1, 0], [0, 1], [1, 0]]
     )
-    assert read_labels_csv(path, [], ["cat", "dog"]).shape == (0, 2)
+    assert read_labels(path, [], ["cat", "dog"]).shape == (0, 2)
 
 
 def test_csv_written_by_a_spreadsheet(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes("\ufeffid, cat\r\na, 1\r\n".encode())
-    assert read_labels_csv(path, ["a"], ["cat"]).tolist() == [[True]]
+    assert read_labels(path, ["a"], ["cat"]).tolist() == [[True]]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +82,7 @@ def test_bad_csv(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(text.encode("latin1"))
     with pytest.raises(InputError) as caught:
-        read_labels_csv(path, ["a"], ["cat"])
+        read_labels(path, ["a"], ["cat"])
     message = one_line(caught)
     assert str(path) in message
     assert says in message
@@ -95,7 +92,7 @@ def test_missing_ids_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("id,cat\na,1\n")
     with pytest.raises(InputError, match="image 'b' and 2 more; add them"):
-        read_labels_csv(path, ["a", "b", "c", "d"], ["cat"])
+        read_labels(path, ["a", "b", "c", "d"], ["cat"])
 
 
 @settings(max_examples=30, deadline=None)
@@ -111,7 +108,7 @@ def test_csv_round_trip(
     ids = data.draw(st.lists(names, min_size=n, max_size=n, unique=True))
     present = np.array(data.draw(st.lists(st.booleans(), min_size=n * c, max_size=n * c)), bool)
     write_labels_csv(path, ids, classes, present.reshape(n, c))
-    np.testing.assert_array_equal(read_labels_csv(path, ids, classes), present.reshape(n, c))
+    np.testing.assert_array_equal(read_labels(path, ids, classes), present.reshape(n, c))
 
 
 def test_refused_labels_leave_the_old_file(tmp_path: Path) -> None:
@@ -152,17 +149,17 @@ IDS = ["mixed", "only_difficult", "unmarked", "empty"]
 
 
 def test_xml_keeps_difficult_objects(xml_folder: Path) -> None:
-    labels = read_labels_xml(xml_folder, IDS, ["dog", "cat"])
+    labels = read_labels(xml_folder, IDS, ["dog", "cat"])
     np.testing.assert_array_equal(labels, [[1, 1], [1, 1], [0, 1], [0, 0]])
 
 
 def test_xml_drops_difficult_objects_unless_there_are_no_others(xml_folder: Path) -> None:
-    labels = read_labels_xml(xml_folder, IDS, ["dog", "cat"], difficult="drop")
+    labels = read_labels(xml_folder, IDS, ["dog", "cat"], difficult="drop")
     np.testing.assert_array_equal(labels, [[1, 0], [1, 1], [0, 1], [0, 0]])
 
 
 def test_whether_others_are_there_does_not_depend_on_the_chosen_classes(xml_folder: Path) -> None:
-    assert not read_labels_xml(xml_folder, ["mixed"], ["cat"], difficult="drop").any()
+    assert not read_labels(xml_folder, ["mixed"], ["cat"], difficult="drop").any()
 
 
 @pytest.mark.parametrize(
@@ -178,7 +175,7 @@ def test_bad_xml(tmp_path: Path, text: str | None, says: str) -> None:
     if text is not None:
         (tmp_path / "a.xml").write_text(text)
     with pytest.raises(InputError) as caught:
-        read_labels_xml(tmp_path, ["a"], ["cat"])
+        read_labels(tmp_path, ["a"], ["cat"])
     message = one_line(caught)
     assert str(tmp_path) in message
     assert says in message
@@ -186,7 +183,7 @@ def test_bad_xml(tmp_path: Path, text: str | None, says: str) -> None:
 
 def test_an_unknown_rule_for_difficult_objects(xml_folder: Path) -> None:
     with pytest.raises(InputError, match="give 'keep' or 'drop'"):
-        read_labels_xml(xml_folder, IDS, ["cat"], difficult="maybe")  # type: ignore[arg-type]
+        read_labels(xml_folder, IDS, ["cat"], difficult="maybe")  # type: ignore[arg-type]
 
 
 @settings(deadline=None, max_examples=25)
@@ -205,9 +202,9 @@ def test_kept_labels_are_those_of_npy_and_dropping_only_takes_away(
             named = {name for name, _ in objects}  # the rule of psa's make_cls_labels
             rows[int(image_id.replace("_", ""))] = np.array([float(c in named) for c in classes])
         npy = write_npy(Path(root, "cls_labels.npy"), rows)
-        boxed = read_labels_npy(npy, ids, classes, columns=classes)
+        boxed = read_labels(npy, ids, classes, columns=classes)
         kept, dropped = (
-            read_labels_xml(folder, ids, classes, difficult=rule) for rule in ("keep", "drop")
+            read_labels(folder, ids, classes, difficult=rule) for rule in ("keep", "drop")
         )
     assert np.array_equal(kept, boxed)
     assert not (dropped & ~kept).any()
@@ -237,7 +234,7 @@ def test_only_xml_can_drop_difficult_objects(tmp_path: Path) -> None:
 )
 def test_npy_keys_and_numbers(tmp_path: Path, dtype: type, key: object) -> None:
     path = write_npy(tmp_path / "labels.npy", {key: np.array([0, 1, 1], dtype)})
-    labels = read_labels_npy(path, ["2007_000032"], ["c", "a"], columns=["a", "b", "c"])
+    labels = read_labels(path, ["2007_000032"], ["c", "a"], columns=["a", "b", "c"])
     assert labels.tolist() == [[True, False]]
 
 
@@ -248,7 +245,7 @@ def test_npy_of_every_pickle_protocol(tmp_path: Path, protocol: int) -> None:
     path = write_pickle(tmp_path / "labels.npy", pickle.dumps(content, protocol))
     ids = [f"0000_{index:06d}" for index in range(3)]
     np.testing.assert_array_equal(
-        read_labels_npy(path, ids, VOC_CLASSES), np.stack(list(mapping.values()))
+        read_labels(path, ids, VOC_CLASSES), np.stack(list(mapping.values()))
     )
 
 
@@ -265,7 +262,7 @@ def test_npy_as_python_2_wrote_it(tmp_path: Path) -> None:
     path = write_pickle(tmp_path / "labels.npy", b"\x80\x02" + outer)
     trusted = np.load(path, allow_pickle=True, encoding="latin1").item()
     assert trusted[2007000032].tolist() == [0, 1]
-    labels = read_labels_npy(path, ["2007_000032"], ["a", "b"], columns=["a", "b"])
+    labels = read_labels(path, ["2007_000032"], ["a", "b"], columns=["a", "b"])
     assert labels.tolist() == [[False, True]]
 
 
@@ -309,7 +306,7 @@ def test_hostile_pickles_are_refused(tmp_path: Path, name: str, where: str) -> N
     }[where]
     path = write_npy(tmp_path / "cls_labels.npy", content)
     with pytest.raises(InputError) as caught:
-        read_labels_npy(path, ["0000_000001"], VOC_CLASSES)
+        read_labels(path, ["0000_000001"], VOC_CLASSES)
     message = one_line(caught)
     assert str(path) in message
     assert "refused" in message
@@ -329,7 +326,7 @@ def test_a_chain_of_getattr_is_refused(tmp_path: Path, start: bytes) -> None:
     chain = start + GETATTR_CHAIN % (len(command).to_bytes(4, "little"), command)
     path = write_pickle(tmp_path / "cls_labels.npy", chain)
     with pytest.raises(InputError) as caught:
-        read_labels_npy(path, ["0000_000001"], VOC_CLASSES)
+        read_labels(path, ["0000_000001"], VOC_CLASSES)
     assert "builtins.getattr, refused" in one_line(caught)
     assert not mark.exists()
     np.load(path, allow_pickle=True)
@@ -365,7 +362,7 @@ def test_a_chain_of_getattr_is_refused(tmp_path: Path, start: bytes) -> None:
 def test_damaged_pickles_are_refused(tmp_path: Path, pickled: bytes) -> None:
     path = write_pickle(tmp_path / "cls_labels.npy", pickled)
     with pytest.raises(InputError) as caught:
-        read_labels_npy(path, ["0000_000001"], VOC_CLASSES)
+        read_labels(path, ["0000_000001"], VOC_CLASSES)
     assert str(path) in one_line(caught)
 
 
@@ -383,7 +380,7 @@ def test_no_damage_is_taken_for_anything_but_labels(
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     message, labels = "", np.zeros((1, 2), bool)
     try:
-        labels = read_labels_npy(path, ["0000_000001"], ["x", "z"], columns=["x", "y", "z"])
+        labels = read_labels(path, ["0000_000001"], ["x", "z"], columns=["x", "y", "z"])
     except InputError as error:
         message = str(error)
     assert "\n" not in message
@@ -411,7 +408,7 @@ def test_no_damage_is_taken_for_anything_but_labels(
 def test_bad_npy(tmp_path: Path, content: object, says: str) -> None:
     path = write_npy(tmp_path / "cls_labels.npy", content)
     with pytest.raises(InputError) as caught:
-        read_labels_npy(path, ["0000_000001"], VOC_CLASSES)
+        read_labels(path, ["0000_000001"], VOC_CLASSES)
     message = one_line(caught)
     assert str(path) in message
     assert says in message
@@ -421,10 +418,10 @@ def test_npy_of_plain_numbers_and_of_other_classes(tmp_path: Path) -> None:
     path = tmp_path / "cls_labels.npy"
     np.save(path, np.zeros((2, 20)))
     with pytest.raises(InputError, match="write the labels as a CSV"):
-        read_labels_npy(path, ["a"], VOC_CLASSES)
+        read_labels(path, ["a"], VOC_CLASSES)
     write_npy(path, {"a": np.zeros(20)})
     with pytest.raises(InputError, match=r"no column for class 'zebra'.*aeroplane, bicycle"):
-        read_labels_npy(path, ["a"], ["zebra"])
+        read_labels(path, ["a"], ["zebra"])
 
 
 # --- any source ----------------------------------------------------------------------------
@@ -454,14 +451,14 @@ def test_an_absent_source(tmp_path: Path, name: str) -> None:
 def test_real_npy_equals_numpys_own_reading(voc_mini: Path) -> None:
     path = voc_mini / "cls_labels.npy"
     trusted = np.load(path, allow_pickle=True).item()
-    labels = read_labels_npy(path, list(trusted), VOC_CLASSES)
+    labels = read_labels(path, list(trusted), VOC_CLASSES)
     np.testing.assert_array_equal(labels, np.stack(list(trusted.values())) == 1)
 
 
 def test_real_npy_names_at_least_what_the_masks_show(voc_mini: Path) -> None:
     ids = list(np.load(voc_mini / "cls_labels.npy", allow_pickle=True).item())
-    boxed = read_labels_npy(voc_mini / "cls_labels.npy", ids, VOC_CLASSES)
-    segmented = read_labels_csv(voc_mini / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
+    boxed = read_labels(voc_mini / "cls_labels.npy", ids, VOC_CLASSES)
+    segmented = read_labels(voc_mini / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
     assert not (segmented & ~boxed).any()
     rarely = (boxed & ~segmented).any(axis=1).mean()
     assert rarely < 0.05
@@ -491,9 +488,9 @@ def test_labels_that_no_mask_shows(
     if not root.is_dir():
         pytest.skip("needs the photos of animals")
     ids = (root / "ImageSets" / "Segmentation" / f"{split}.txt").read_text().split()
-    boxed = read_labels_npy(voc_mini.parent / "lists" / "cls_labels.npy", ids, VOC_CLASSES)
-    segmented = read_labels_csv(root / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
-    assert np.array_equal(read_labels_npy(root / "cls_labels.npy", ids, VOC_CLASSES), boxed)
+    boxed = read_labels(voc_mini.parent / "lists" / "cls_labels.npy", ids, VOC_CLASSES)
+    segmented = read_labels(root / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
+    assert np.array_equal(read_labels(root / "cls_labels.npy", ids, VOC_CLASSES), boxed)
     assert not (segmented & ~boxed).any()
     assert (segmented != boxed).any(1).sum() == differing
     counts = dict(zip(VOC_CLASSES, (boxed & ~segmented).sum(0).tolist(), strict=True))

@@ -14,17 +14,16 @@ from PIL import Image
 from scipy.ndimage import binary_erosion
 
 from wsss.data import scenes as scenes_module
-from wsss.data.labels import read_labels_csv
-from wsss.data.scene_look import PATTERNS
-from wsss.data.scenes import (
+from wsss.data.labels import read_labels
+from wsss.data.scene_look import (
     CLASSES,
+    PATTERNS,
     PRETRAINING_CLASSES,
     SIDE,
+    SceneClass,
     SceneLook,
-    draw_object,
-    draw_scene,
-    write_scenes,
 )
+from wsss.data.scenes import draw_object, draw_scene, write_scenes
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 
@@ -104,7 +103,7 @@ def test_the_body_has_the_colour_of_its_class(many: tuple[np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize("kind", CLASSES + PRETRAINING_CLASSES, ids=lambda kind: kind.name)
-def test_the_head_is_a_small_part_of_the_body(kind: scenes_module.SceneClass) -> None:
+def test_the_head_is_a_small_part_of_the_body(kind: SceneClass) -> None:
     one = SceneLook(object_counts=(1.0,), centre=(0.5, 0.5), length=(20.0, 20.0))
     with_head, mask = draw_scene(np.random.default_rng(3), [kind], one)
     without, _ = draw_scene(np.random.default_rng(3), [kind], replace(one, pattern_contrast=0.0))
@@ -226,7 +225,7 @@ def test_the_reader_reads_it_back(folder: Path) -> None:
 
 def test_labels_are_what_the_masks_show(folder: Path) -> None:
     ids = sorted(path.stem for path in folder.glob("SegmentationClass/*.png"))
-    labels = read_labels_csv(folder / "labels.csv", ids, NAMES)
+    labels = read_labels(folder / "labels.csv", ids, NAMES)
     for image_id, row in zip(ids, labels, strict=True):
         with Image.open(folder / "SegmentationClass" / f"{image_id}.png") as png:
             assert png.mode == "P"

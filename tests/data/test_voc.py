@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -10,10 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageFile
 
-from wsss.data.labels import VOC_CLASSES, read_labels_csv
-from wsss.data.voc import VocFolder, check_folder, voc_palette, write_mask_png
+from wsss import files
+from wsss.data.check import check_folder
+from wsss.data.labels import VOC_CLASSES, read_labels
+from wsss.data.pictures import shrink, voc_palette, write_mask_png
+from wsss.data.voc import Subset, VocFolder
 from wsss.errors import InputError
 
 MakeVoc = Callable[..., Path]
@@ -387,6 +394,149 @@ def test_fingerprint_depends_on_the_choice_of_classes(make_voc: MakeVoc) -> None
     assert len(prints) == 2
 
 
+def older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the files of a test count as if they had been there for long."""
+    monkeypatch.setattr(files, "SETTLED", -60.0)
+
+
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No image, mask or label may be read from now on."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read again")
+
+    for name in ("_read_fingerprint", "find_labels", "image_labels"):
+        monkeypatch.setattr(VocFolder, name, refuse)
+
+
+def test_what_has_not_changed_is_not_read_again(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = make_voc(4), tmp_path / "runs" / "fingerprints.json"
+    choice = Subset("train", "val", 1)
+    plain = VocFolder(root, subset=choice).fingerprint(["train", "val"])
+    older(monkeypatch)
+    assert VocFolder(root, subset=choice).fingerprint(["train", "val"], cache) == plain
+    unread(monkeypatch)
+    assert VocFolder(root, subset=choice).fingerprint(["val", "train"], cache) == plain
+    assert list(json.loads(cache.read_text()).values()) == [plain]
+    with pytest.raises(AssertionError, match="read again"):
+        VocFolder(root, subset=choice, difficult="drop").fingerprint(["train"], cache)
+
+
+@pytest.mark.parametrize("change", [swap_ids, flip_label, touch_image, empty_mask, remove_mask])
+def test_a_cached_fingerprint_notices_too(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable
+) -> None:
+    root, cache = make_voc(4), tmp_path / "fingerprints.json"
+    older(monkeypatch)
+    before = VocFolder(root).fingerprint(["train"], cache)
+    change(root)
+    after = VocFolder(root).fingerprint(["train"], cache)
+    assert after == VocFolder(root).fingerprint(["train"]) != before
+
+
+def test_the_xml_of_labels_is_looked_at_too(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = make_voc(1), tmp_path / "fingerprints.json"
+    (root / "labels.csv").unlink()
+    (root / "Annotations").mkdir()
+    older(monkeypatch)
+    prints = []
+    for name in ("cat", "dog"):
+        write_xml(root / "Annotations" / "2007_000000.xml", [name])
+        prints.append(VocFolder(root).fingerprint(["train"], cache))
+        assert prints[-1] == VocFolder(root).fingerprint(["train"])
+    assert len(set(prints)) == 2
+
+
+def test_files_that_have_just_changed_are_not_remembered(make_voc: MakeVoc, tmp_path: Path) -> None:
+    """They could change again without another time of change."""
+    cache = tmp_path / "fingerprints.json"
+    VocFolder(make_voc(1)).fingerprint(["train"], cache)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[1]", '{"a": 1}', "\0"])
+def test_a_damaged_cache_is_as_good_as_none(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    root, cache = make_voc(1), tmp_path / "fingerprints.json"
+    older(monkeypatch)
+    cache.write_text(damaged)
+    expected = VocFolder(root).fingerprint(["train"])
+    assert VocFolder(root).fingerprint(["train"], cache) == expected
+    unread(monkeypatch)
+    assert VocFolder(root).fingerprint(["train"], cache) == expected  # mended
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody(
+    make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_voc(1)
+    older(monkeypatch)
+    (tmp_path / "file").write_text("")
+    cache = tmp_path / "file" / "fingerprints.json"
+    assert len(VocFolder(root).fingerprint(["train"], cache)) == 64
+
+
+# --- classes of one's own ------------------------------------------------------------------
+
+
+def test_the_table_of_labels_names_the_classes(make_voc: MakeVoc) -> None:
+    root = make_voc(4, classes=("oak", "elm"))
+    named = VocFolder(root)
+    (root / "classes.txt").unlink()
+    folder = VocFolder(root)
+    assert folder.classes == folder.every_class == ("oak", "elm")
+    ids = folder.ids("train")
+    np.testing.assert_array_equal(folder.image_labels(ids), named.image_labels(ids))
+    np.testing.assert_array_equal(folder.mask(ids[0]), named.mask(ids[0]))
+    assert folder.fingerprint(["train"]) == named.fingerprint(["train"])
+    assert check_folder(root).ok
+
+
+@pytest.mark.parametrize("header", ["id,dog,cat", f"id,place,{','.join(VOC_CLASSES)}"])
+def test_a_table_with_vocs_classes_means_vocs_masks(make_voc: MakeVoc, header: str) -> None:
+    root = make_voc(1)
+    (root / "classes.txt").unlink()
+    (root / "labels.csv").write_text(header + "\n")
+    assert VocFolder(root).classes == VOC_CLASSES
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("id,cat,elm", "names VOC's 'cat' and, new to VOC, 'elm'; write the classes of the masks"),
+        ("oak,elm", "'id' occurs 0 times"),
+        ("id,oak,oak", "name 1 to 254 foreground classes, each once"),
+        ("id", "name 1 to 254 foreground classes"),
+    ],
+)
+def test_tables_that_name_no_classes(make_voc: MakeVoc, header: str, says: str) -> None:
+    root = make_voc(1)
+    (root / "classes.txt").unlink()
+    (root / "labels.csv").write_text(header + "\n")
+    message = refused(root, lambda: VocFolder(root))
+    assert f"{root / 'labels.csv'}: " in message
+    assert says in message
+
+
+def test_what_is_left_out_is_said(make_voc: MakeVoc) -> None:
+    root = make_voc(6, classes=("oak", "elm", "ash"), splits={"train": range(6)})
+    folder = VocFolder(root, ["elm"])
+    none = int((~folder.image_labels(folder.ids("train"))).sum())
+    line = (
+        f"{root}: 2 of 3 classes are left out (oak, ash); {none} of the 6 images of 'train' show "
+        "none of the others"
+    )
+    assert 0 < none < 6
+    assert folder.left_out("train") == line
+    assert check_folder(root, ["elm"]).notes == (line,)
+    assert VocFolder(root).left_out("train") == ""
+
+
 # --- check ---------------------------------------------------------------------------------
 
 
@@ -420,7 +570,7 @@ def test_check_finds_every_problem_once(make_voc: MakeVoc) -> None:
     (root / LISTS / "odd.txt").write_text("a b\n")
     before = contents(root)
 
-    report = VocFolder(root).check()
+    report = check_folder(root)
 
     assert contents(root) == before
     assert not report.ok
@@ -507,7 +657,7 @@ def test_real_labels_may_name_what_no_mask_shows(voc_mini: Path) -> None:
     folder = VocFolder(voc_mini)
     ids = folder.ids("train") + folder.ids("val")
     boxed = folder.image_labels(ids)
-    segmented = read_labels_csv(voc_mini / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
+    segmented = read_labels(voc_mini / "cls_labels_from_masks.csv", ids, VOC_CLASSES)
     assert not (segmented & ~boxed).any()
 
 
@@ -528,3 +678,66 @@ def test_real_photos_are_read_quickly(voc_mini: Path) -> None:
     assert time.process_time() - begin < 1
     assert all(max(image.shape) == 224 for image in images)
     assert [image.shape[:2] for image in images] == [folder.size(i) for i in folder.ids("train")]
+
+
+# --- some images, and smaller ones ----------------------------------------------------------
+
+
+@given(
+    arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)),
+    st.integers(0, 5),
+    st.data(),
+)
+def test_every_class_is_full_or_exhausted_and_no_image_is_idle(present, per_class, data) -> None:
+    ids = [str(index) for index in range(len(present))]
+    kept = data.draw(st.sets(st.sampled_from(ids)))
+    chosen = Subset("train", "official", per_class).choose(ids, kept, present)
+    assert chosen == [each for each in ids if each in set(chosen)]
+    assert kept <= set(chosen)
+    rows = [int(each) for each in chosen]
+    assert (present[rows].sum(0) >= np.minimum(present.sum(0), per_class)).all()
+    for place, row in enumerate(rows):
+        if str(row) not in kept:
+            before = {int(each) for each in kept} | set(rows[:place])
+            assert (present[row] & (present[sorted(before)].sum(0) < per_class)).any()
+
+
+def test_a_folder_shows_the_chosen_images_of_that_split_alone(make_voc: MakeVoc) -> None:
+    root = make_voc(8, splits={"train": range(6), "official": [4], "val": [6, 7]})
+    whole = VocFolder(root)
+    folder = VocFolder(root, subset=Subset("train", "official", 2))
+    chosen, labels = folder.ids("train"), whole.image_labels(whole.ids("train"))
+    assert chosen == Subset("train", "", 2).choose(
+        whole.ids("train"), whole.ids("official"), labels
+    )
+    assert whole.ids("official")[0] in chosen
+    assert 2 <= len(chosen) < 6
+    assert folder.ids("val") == whole.ids("val")
+    assert folder.fingerprint(["train"]) != whole.fingerprint(["train"])
+
+
+def test_a_folder_without_the_split_to_keep_starts_from_nothing(make_voc: MakeVoc) -> None:
+    root = make_voc(8, splits={"train": range(8)})
+    chosen = VocFolder(root, subset=Subset("train", "train_official", 1)).ids("train")
+    assert chosen[0] == VocFolder(root).ids("train")[0]
+    assert len(chosen) <= 2
+
+
+def test_image_and_mask_shrink_together(make_voc: MakeVoc) -> None:
+    root = make_voc(2, size=(30, 40))
+    folder, (image_id, *_) = VocFolder(root, longest_side=20), VocFolder(root).ids("train")
+    assert folder.image(image_id).shape == (15, 20, 3)
+    with Image.open(root / "JPEGImages" / f"{image_id}.jpg") as picture:
+        expected = np.array(picture.resize((20, 15), Image.Resampling.LANCZOS))
+    np.testing.assert_array_equal(folder.image(image_id), expected)
+    mask, stored = folder.mask(image_id), VocFolder(root).mask(image_id)
+    np.testing.assert_array_equal(mask, stored[1::2, 1::2])  # a mask invents no class
+    np.testing.assert_array_equal(VocFolder(root, longest_side=40).mask(image_id), stored)
+
+
+@pytest.mark.parametrize(
+    ("size", "longest", "expected"),
+    [((500, 375), 320, (320, 240)), ((1, 999), 10, (1, 10)), ((8, 9), None, (8, 9))],
+)
+def test_sizes(size: tuple[int, int], longest: int | None, expected: tuple[int, int]) -> None:
+    assert shrink(np.zeros(size, np.uint8), longest).shape == expected

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from wsss.data import voc_setup
-from wsss.data.labels import VOC_CLASSES, read_labels_csv
+from wsss.data.check import check_folder
+from wsss.data.labels import VOC_CLASSES, read_labels
 from wsss.data.pictures import read_mask_png, write_mask_png
-from wsss.data.sbd import SbdFolder
-from wsss.data.subset import Subset
-from wsss.data.voc import VocFolder
-from wsss.data.voc_setup import adopt_voc
+from wsss.data.voc import Subset, VocFolder
+from wsss.data.voc_setup import SbdFolder, adopt_voc
 from wsss.errors import InputError
 
 TRAIN = ["2007_000032", "2007_000039"]
@@ -114,7 +114,7 @@ def test_the_whole_of_voc_and_sbd(devkit, sbd, tmp_path):
     labels = folder.image_labels([*TRAIN, *VAL, *EXTRA])
     for row, image_id in zip(labels, [*TRAIN, *VAL, *EXTRA], strict=True):
         assert {VOC_CLASSES[c] for c in np.flatnonzero(row)} == set(SHOWN[image_id])
-    assert folder.check().ok
+    assert check_folder(folder.root, folder.classes).ok
 
 
 def test_made_masks_are_palette_pngs(devkit, sbd, tmp_path):
@@ -202,7 +202,7 @@ def test_difficult_objects_are_kept_or_dropped(devkit, sbd, tmp_path):
     for difficult, expected in (("keep", {"cat", "chair"}), ("drop", {"cat"})):
         out = tmp_path / difficult
         adopt_voc(devkit, out, sbd=sbd, difficult=difficult)
-        (row,) = read_labels_csv(out / "labels.csv", ["2008_000002"], VOC_CLASSES)
+        (row,) = read_labels(out / "labels.csv", ["2008_000002"], VOC_CLASSES)
         assert {VOC_CLASSES[c] for c in np.flatnonzero(row)} == expected
 
 
@@ -215,7 +215,7 @@ def test_classes_restrict_as_the_photo_profile_reads_it(devkit, sbd, tmp_path):
     assert adopted.counts == {"train": (3, 3), "train_official": (1, 1), "val": (1, 1)}
     assert len(list((tmp_path / "pets" / "JPEGImages").iterdir())) == 4
     assert (folder.mask("2008_000002") == 255).any()  # the chair
-    assert folder.check().ok
+    assert check_folder(folder.root, folder.classes).ok
 
 
 def test_the_whole_of_voc_is_seen_as_a_prepared_subset_is(devkit, sbd, tmp_path):
@@ -342,6 +342,61 @@ def test_other_folders_are_left_alone(devkit, tmp_path):
         adopt_voc(devkit, tmp_path / "voc", classes=["cat", "dog"])
 
 
+def other_sbd(sbd: Path) -> Path:
+    """Another SBD with the same images."""
+    path = sbd / "dataset" / "cls" / f"{EXTRA[0]}.mat"
+    savemat(path, {"GTcls": {"Segmentation": np.full(SIZE, 20, np.uint8)}, "Version": 2})
+    return sbd
+
+
+def fewer_in(lists: Path) -> Path:
+    """Lists with one image less to train on."""
+    write_list(lists / "train_aug.txt", [*TRAIN, *EXTRA[1:]])
+    return lists
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda _: {"difficult": "drop"}, r"labels\.csv: .* other labels of 2008_000002; .*--diff"),
+        (
+            lambda given: {"sbd": other_sbd(given["sbd"])},
+            "voc: has masks of another SBD; give that",
+        ),
+        (lambda given: {"lists": fewer_in(given["lists"])}, r"train_aug\.txt: made of other lists"),
+        (
+            lambda given: {"sbd": None, "lists": None},
+            r"train_aug\.txt: made of other lists or anoth",
+        ),
+        (
+            lambda _: {"classes": ["cat", "dog"]},
+            "voc: was made for other classes; give a new folder",
+        ),
+    ],
+    ids=["difficult", "sbd", "lists", "neither", "classes"],
+)
+def test_an_existing_folder_is_never_rewritten(devkit, sbd, lists, tmp_path, change, complaint):
+    given = {"sbd": sbd, "lists": lists}
+    adopt_voc(devkit, tmp_path / "voc", **given)
+    before = snapshot(tmp_path / "voc")
+    with pytest.raises(InputError, match=complaint) as caught:
+        adopt_voc(devkit, tmp_path / "voc", **(given | change(given)))
+    assert "\n" not in str(caught.value)
+    assert snapshot(tmp_path / "voc") == before
+
+
+def test_what_is_made_later_agrees_with_what_is_there(devkit, sbd, tmp_path):
+    """Without SBD first, then with it: a list more, and no label but new ones."""
+    adopt_voc(devkit, tmp_path / "voc")
+    before = (tmp_path / "voc" / "labels.csv").read_text().splitlines()
+    adopt_voc(devkit, tmp_path / "voc", sbd=sbd)
+    assert set(before) < set((tmp_path / "voc" / "labels.csv").read_text().splitlines())
+    with pytest.raises(InputError, match="other labels of"):
+        adopt_voc(devkit, tmp_path / "voc", sbd=sbd, difficult="drop")
+    (tmp_path / "voc" / "ImageSets" / "Segmentation" / "mine.txt").write_text(EXTRA[0])
+    adopt_voc(devkit, tmp_path / "voc", sbd=sbd)
+
+
 def test_real_masks_survive_the_way_through_matlab(voc_mini, tmp_path):
     """SBD's masks in the mini set, written as SBD had them, come back pixel by pixel."""
     ids = VocFolder(voc_mini).ids("train")[:3]
@@ -350,3 +405,69 @@ def test_real_masks_survive_the_way_through_matlab(voc_mini, tmp_path):
         mask = np.where(mask == 255, 0, mask)
         savemat(tmp_path / f"{image_id}.mat", {"GTcls": {"Segmentation": mask}})
         np.testing.assert_array_equal(SbdFolder(tmp_path).mask(image_id), mask)
+
+
+# --- SBD's masks ---------------------------------------------------------------------------
+
+
+def write_sbd(path, mask):
+    """Write a mask as SBD does, with its boundaries and the list of its classes."""
+    shown = [int(each) for each in np.unique(mask) if each]
+    boundaries = np.empty((20, 1), object)
+    for index in range(20):
+        boundaries[index, 0] = csc_matrix(mask == index + 1, dtype=float)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"Boundaries": boundaries, "Segmentation": mask, "CategoriesPresent": shown}
+    savemat(path, {"GTcls": content}, do_compression=True)
+    return path
+
+
+@pytest.mark.parametrize("place", [".", "cls", "dataset/cls", "benchmark_RELEASE/dataset/cls"])
+def test_masks_are_found_and_read_exactly(tmp_path, rng, place):
+    mask = rng.integers(0, 21, (7, 9)).astype(np.uint8)
+    write_sbd(tmp_path / place / "2008_000002.mat", mask)
+    write_sbd(tmp_path / place / "2008_000001.mat", mask.T.copy())
+    folder = SbdFolder(tmp_path)
+    assert folder.ids() == ["2008_000001", "2008_000002"]
+    assert folder.has_mask("2008_000002")
+    assert not folder.has_mask("2008_000003")
+    read = folder.mask("2008_000002")
+    np.testing.assert_array_equal(read, mask)
+    assert read.dtype == np.uint8
+
+
+def test_a_mask_of_one_row_or_one_pixel_keeps_its_shape(tmp_path):
+    for shape in ((1, 5), (5, 1), (1, 1)):
+        write_sbd(tmp_path / "2008_000001.mat", np.ones(shape, np.uint8))
+        assert SbdFolder(tmp_path).mask("2008_000001").shape == shape
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"GTcls": {"Segmentation": np.full((2, 2), 21, np.uint8)}}, "mask value 21"),
+        ({"GTcls": {"Segmentation": np.full((2, 2), -1, np.int16)}}, "labels are 0 to 20"),
+        ({"GTcls": {"Segmentation": np.zeros((2, 2, 3), np.uint8)}}, r"\(2, 2, 3\) of uint8"),
+        ({"GTcls": {"Segmentation": np.zeros((2, 2))}}, "of float64, not a map"),
+        ({"GTcls": {"Boundaries": np.zeros((2, 2))}}, "no mask of SBD can be read"),
+        ({"GTinst": 1}, "no mask of SBD can be read"),
+    ],
+)
+def test_other_content_is_refused(tmp_path, content, complaint):
+    savemat(tmp_path / "2008_000001.mat", content)
+    with pytest.raises(InputError, match=complaint) as caught:
+        SbdFolder(tmp_path).mask("2008_000001")
+    assert "2008_000001.mat" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    path = write_sbd(tmp_path / "2008_000001.mat", np.ones((40, 40), np.uint8))
+    good = path.read_bytes()
+    for content in (b"", b"no matlab", good[:100], good[: len(good) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="no mask of SBD can be read"):
+            SbdFolder(tmp_path).mask("2008_000001")
+    path.unlink()
+    with pytest.raises(InputError, match="give the folder that holds cls"):
+        SbdFolder(tmp_path)

@@ -26,7 +26,7 @@ from wsss.evaluation import score
 from wsss.inference import Protocol, cam_at_pixels, infer_cams, predict
 from wsss.metrics import iou
 from wsss.models.network import Network
-from wsss.saliency import border_saliency
+from wsss.saliency import BorderSaliency
 from wsss.seeds import crf_seed, crf_seeds_of_image, threshold_seed
 from wsss.stages import (
     CamBackground,
@@ -270,7 +270,7 @@ def test_seeds_are_those_of_the_functions(store: Store, train: Images) -> None:
     data, model = train.load(store), classifier(train).load(store)
     inferred = [infer_cams(model, data.images, data.present, scale=each.scale) for each in maps]
     for i, image in enumerate(data.images):
-        salient = torch.from_numpy(np.rint(border_saliency(image) * 255) / 255).float()[None]
+        salient = torch.from_numpy(np.rint(BorderSaliency()(image) * 255) / 255).float()[None]
         each = [stage.reader(store)(i) for stage in maps]
         for stage, cam, at_features in zip(maps, each, inferred, strict=True):
             plain = cam_at_pixels(

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
-from wsss.data.scenes import DRAWING_VERSION, SceneLook
+from wsss.data.scene_look import SceneLook
+from wsss.data.scenes import DRAWING_VERSION
 from wsss.inference import Protocol
 from wsss.stages import (
     CamBackground,

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from wsss.cli.options import DataOption, RunsOption, SaliencyOption, TestingOption, WorkersOption
 from wsss.errors import InputError
 from wsss.paper import Cell, get_table
-
-CHUNK = 64
-"""Images read and predicted before their label maps are written."""
 
 
 def export_voc_test(
@@ -64,15 +58,9 @@ def export_voc_test(
     model, side = segmenter.load(lab.store), lab.source.longest_side
     protocol = lab.protocol(cell.recipe, testing.value if testing else None)
 
-    def label_maps() -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        ids = list(sizes)
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            images = [photos.image(image_id) for image_id in chunk]
-            predicted = predict_full_size(model, images, protocol, longest_side=side)
-            yield from zip(chunk, (numbers[labels] for labels in predicted), strict=True)
-
-    archive = write_submission(label_maps(), sizes, out)
+    predicted = predict_full_size(model, photos, list(sizes), protocol, longest_side=side)
+    label_maps = ((image_id, numbers[labels]) for image_id, labels in predicted)
+    archive = write_submission(label_maps, sizes, out)
     typer.echo(f"{archive}: {len(sizes)} label maps, checked")
 
 

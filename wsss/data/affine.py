@@ -15,6 +15,7 @@ import numpy as np
 from wsss.errors import InputError
 from wsss.grid import feature_pixels
 
+UNKNOWN = 255
 cv2.setNumThreads(1)  # parallelism is over samples and processes, never inside one crop
 
 
@@ -108,8 +109,6 @@ def sample_labels(
     affine: np.ndarray,
     crop: int,
     output_stride: int,
-    *,
-    ignore_index: int = 255,
 ) -> np.ndarray:
     """Read K label maps at the pixels under the features of a crop (nearest pixel).
 
@@ -123,12 +122,11 @@ def sample_labels(
         Side of the crop, ``k * output_stride + 1``.
     output_stride : int
         Pixels of the crop from one feature to the next.
-    ignore_index : int
-        Label of what lies outside the image.
 
     Returns
     -------
     (K, h, w) uint8
+        255 outside the image.
 
     Raises
     ------
@@ -154,6 +152,6 @@ def sample_labels(
     columns = np.rint(affine[0, 0] * pixels + affine[0, 2]).astype(np.int64)
     inner_rows, inner_columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
     sampled = np.stack([each.take(inner_rows, 0).take(inner_columns, 1) for each in label_maps])
-    sampled[:, inner_rows != rows] = ignore_index
-    sampled[:, :, inner_columns != columns] = ignore_index
+    sampled[:, inner_rows != rows] = UNKNOWN
+    sampled[:, :, inner_columns != columns] = UNKNOWN
     return sampled

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsss.data.labels import Rows
+from wsss.data.voc import VocFolder
 from wsss.errors import InputError
-
-if TYPE_CHECKING:
-    from wsss.data.voc import VocFolder
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,14 @@ class FolderReport:
         return "\n".join(lines)
 
 
-def check(folder: VocFolder) -> FolderReport:
-    """Decode every listed image and mask of `folder`, look up its labels, and report.
+def check_folder(root: str | Path, classes: Sequence[str] | None = None) -> FolderReport:
+    """Decode every listed image and mask of a data folder, look up its labels, and report.
 
     A split whose images all lack masks, or all lack labels, is noted, for it can still serve
-    (training needs no masks, evaluation no labels); one where only some do is a problem.
+    (training needs no masks, evaluation no labels); one where only some do is a problem. What a
+    choice of classes leaves out is noted as well. `InputError` as in `VocFolder`.
     """
+    folder = VocFolder(root, classes)
     problems: dict[str, None] = {}  # ordered, and each problem once if splits share images
     notes: list[str] = []
     listed: dict[str, list[str]] = {}
@@ -93,27 +94,42 @@ def check(folder: VocFolder) -> FolderReport:
         problems[f"{folder.root}: ImageSets/Segmentation lists no split"] = None
 
     every_id = sorted({image_id for ids in listed.values() for image_id in ids})
+    rows: Rows = {}
     try:
         rows = folder.find_labels(every_id)
     except InputError as error:
         problems[str(error)] = None
-        rows = {}
     damaged: set[str] = set()
-    segmented: dict[str, list[str]] = {}
+    shown: dict[str, NDArray[np.uint8]] = {}  # the labels in each mask
     for image_id in every_id:
         try:
             folder.image(image_id)
             if folder.has_mask(image_id):
-                segmented[image_id] = _names_in(folder, image_id)
+                shown[image_id] = np.unique(folder.mask(image_id))
         except InputError as error:
             problems[str(error)] = None
             damaged.add(image_id)
 
     splits = []
     for name, ids in listed.items():
-        split = _split_report(folder, name, ids, rows, damaged, segmented)
+        labels = np.array([rows[each] for each in ids if each in rows], bool)
+        labels = labels.reshape(-1, len(folder.classes))
+        by_mask = Counter(label for each in ids for label in shown.get(each, ()))
+        missing = tuple(each for each in ids if not folder.has_image(each))
+        split = SplitReport(
+            name=name,
+            ids=tuple(ids),
+            missing_images=missing,
+            missing_masks=tuple(each for each in ids if not folder.has_mask(each)),
+            missing_labels=tuple(each for each in ids if each not in rows),
+            damaged=tuple(each for each in ids if each in damaged and each not in missing),
+            labelled=dict(zip(folder.classes, labels.sum(axis=0).tolist(), strict=True)),
+            segmented={each: by_mask[k] for k, each in enumerate(folder.classes, start=1)},
+        )
         splits.append(split)
-        for missing, what, purpose in (
+        if len(folder.classes) < len(folder.every_class) and not split.missing_labels:
+            notes.append(folder.left_out(name))
+        for lacking, what, purpose in (
             (split.missing_masks, "a mask", "evaluation needs masks, training does not"),
             (
                 split.missing_labels,
@@ -121,40 +137,11 @@ def check(folder: VocFolder) -> FolderReport:
                 "training needs labels, evaluation does not",
             ),
         ):
-            if len(missing) == len(ids):
+            if len(lacking) == len(ids):
                 notes.append(f"{name}: no image has {what}; {purpose}")
-            elif missing:
+            elif lacking:
                 problems[
-                    f"{name}: {len(missing)} of {len(ids)} images are without {what}, the first "
-                    f"is {missing[0]}; {purpose}"
+                    f"{name}: {len(lacking)} of {len(ids)} images are without {what}, the first "
+                    f"is {lacking[0]}; {purpose}"
                 ] = None
     return FolderReport(str(folder.root), tuple(splits), tuple(problems), tuple(notes))
-
-
-def _names_in(folder: VocFolder, image_id: str) -> list[str]:
-    values = np.unique(folder.mask(image_id))
-    return [name for value, name in enumerate(folder.classes, start=1) if value in values]
-
-
-def _split_report(
-    folder: VocFolder,
-    name: str,
-    ids: Sequence[str],
-    rows: Rows,
-    damaged: set[str],
-    segmented: dict[str, list[str]],
-) -> SplitReport:
-    missing = [image_id for image_id in ids if not folder.has_image(image_id)]
-    labels = np.array([rows[each] for each in ids if each in rows], bool)
-    labels = labels.reshape(-1, len(folder.classes))
-    by_mask = Counter(each for image_id in ids for each in segmented.get(image_id, ()))
-    return SplitReport(
-        name=name,
-        ids=tuple(ids),
-        missing_images=tuple(missing),
-        missing_masks=tuple(each for each in ids if not folder.has_mask(each)),
-        missing_labels=tuple(each for each in ids if each not in rows),
-        damaged=tuple(each for each in ids if each in damaged and each not in missing),
-        labelled=dict(zip(folder.classes, labels.sum(axis=0).tolist(), strict=True)),
-        segmented={each: by_mask[each] for each in folder.classes},
-    )

@@ -1,9 +1,7 @@
 """Image-level labels, the only supervision of the paper (Sec. 4.1), from three kinds of source.
 
 A table ``labels.csv`` that people can read, the XML annotations of PASCAL VOC, or the
-``cls_labels.npy`` that code of the field passes around. Every reader answers with a
-bool array (N, C): rows in the order of the ids asked for, columns in the order of the classes
-asked for.
+``cls_labels.npy`` that code of the field passes around.
 """
 
 from __future__ import annotations
@@ -41,12 +39,15 @@ def read_labels(
     columns: Sequence[str] = VOC_CLASSES,
     difficult: Difficult = "keep",
 ) -> NDArray[np.bool_]:
-    """Read image-level labels from a CSV, an ``Annotations`` folder or a ``cls_labels.npy``.
+    r"""Read image-level labels from a CSV, an ``Annotations`` folder or a ``cls_labels.npy``.
 
     Parameters
     ----------
     source
-        A ``.csv`` file, a ``.npy`` file or a folder of VOC XML files.
+        A ``.csv`` with the header ``id,<class>,<class>,...``, in any order and with others between,
+        and 0 or 1 below; a folder of VOC's ``ID.xml``; or a ``.npy`` that holds a dict from an
+        image (the id, or the integer 2007000032 for 2007_000032) to an array of zeros and ones.
+        The pickle in a ``.npy`` is read without executing it, see `wsss.data.inert`.
     ids
         Ids of N images.
     classes
@@ -54,8 +55,11 @@ def read_labels(
     columns
         What the columns of a ``.npy`` stand for; the file does not say.
     difficult
-        Whether "difficult" objects of the XML count, see `read_labels_xml`. The other sources do
-        not say which are, so they cannot drop them.
+        ``"keep"`` counts every object box of the XML, and then equals ``cls_labels.npy`` on all
+        images of train_aug and val. ``"drop"`` leaves objects marked difficult out unless the image
+        has no others, as the first author's ICD code does; that takes 999 labels from 903 of the
+        10,582 images of train_aug. The paper does not say. The other sources do not say which
+        objects are difficult, so they cannot drop them.
 
     Returns
     -------
@@ -65,11 +69,29 @@ def read_labels(
     Raises
     ------
     InputError
-        The source is absent, of another kind or damaged, an id has no labels in it, or difficult
-        objects are to be dropped from a source that does not mark them.
+        The source is absent, of another kind or damaged, a column is missing or doubled, a value is
+        not 0 or 1, an id is doubled or missing, or difficult objects are to be dropped from a
+        source that does not mark them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "labels.csv")
+    ...     _ = path.write_text("id,cat,dog\na,1,0\nb,1,1\n")
+    ...     read_labels(path, ["b", "a"], ["dog", "cat"])
+    array([[ True,  True],
+           [False,  True]])
     """
     rows = find_labels(source, ids, classes, columns=columns, difficult=difficult)
-    return _stack(rows, ids, classes, source)
+    missing = [image_id for image_id in ids if image_id not in rows]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(
+            f"{source}: no labels for image {missing[0]!r}{more}; add them or take the image "
+            "out of the split"
+        )
+    return np.array([rows[image_id] for image_id in ids], bool).reshape(len(ids), len(classes))
 
 
 def find_labels(
@@ -82,6 +104,8 @@ def find_labels(
 ) -> Rows:
     """Return the labels (C,) of those ids that have any; parameters as in `read_labels`."""
     source = Path(source)
+    if difficult not in ("keep", "drop"):
+        raise InputError(f"difficult={difficult!r}: give 'keep' or 'drop'")
     if source.is_dir():
         return _xml_rows(source, ids, classes, difficult)
     if difficult != "keep":
@@ -98,80 +122,15 @@ def find_labels(
     )
 
 
-def read_labels_csv(
-    path: str | Path, ids: Sequence[str], classes: Sequence[str]
-) -> NDArray[np.bool_]:
-    r"""Read labels (N, C) from a table with the header ``id,<class>,<class>,...`` and 0 or 1.
-
-    Columns are found by name, so their order is free and further columns are ignored.
-
-    Raises
-    ------
-    InputError
-        A column is missing or doubled, a value is not 0 or 1, an id is doubled or missing.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "labels.csv")
-    ...     _ = path.write_text("id,cat,dog\na,1,0\nb,1,1\n")
-    ...     read_labels_csv(path, ["b", "a"], ["dog", "cat"])
-    array([[ True,  True],
-           [False,  True]])
-    """
-    return _stack(_csv_rows(Path(path), classes), ids, classes, path)
-
-
-def read_labels_xml(
-    folder: str | Path,
-    ids: Sequence[str],
-    classes: Sequence[str],
-    *,
-    difficult: Difficult = "keep",
-) -> NDArray[np.bool_]:
-    """Read labels (N, C) from the object boxes of VOC's ``Annotations/ID.xml``.
-
-    Parameters
-    ----------
-    difficult
-        ``"keep"`` counts every object, and then equals ``cls_labels.npy`` on all images of
-        train_aug and val. ``"drop"`` leaves objects marked difficult out unless the image has no
-        others, as the first author's ICD code does; that takes 999 labels from 903 of the 10,582
-        images of train_aug. The paper does not say.
-
-    Raises
-    ------
-    InputError
-        A file is missing or is no VOC annotation.
-    """
-    return _stack(_xml_rows(Path(folder), ids, classes, difficult), ids, classes, folder)
-
-
-def read_labels_npy(
-    path: str | Path,
-    ids: Sequence[str],
-    classes: Sequence[str],
-    *,
-    columns: Sequence[str] = VOC_CLASSES,
-) -> NDArray[np.bool_]:
-    """Read labels (N, C) from a ``cls_labels.npy`` without executing the pickle inside it.
-
-    The file holds a dict from an image (the id, or the integer 2007000032 for 2007_000032) to
-    an array of zeros and ones, one per class. See `wsss.pickles` for how it is read.
-
-    Raises
-    ------
-    InputError
-        The file is no such dict, asks for anything else, or an id is missing.
-    """
-    return _stack(_npy_rows(Path(path), classes, columns), ids, classes, path)
+def read_header(path: Path) -> list[str]:
+    """Return the names of the columns of a ``labels.csv``, among them ``id``."""
+    return _read_table(path, ["id"])[0]
 
 
 def write_labels_csv(
     path: str | Path, ids: Sequence[str], classes: Sequence[str], present: NDArray[np.bool_]
 ) -> None:
-    """Write labels (N, C) as the table that `read_labels_csv` reads.
+    """Write labels (N, C) as the table that `read_labels` reads.
 
     Examples
     --------
@@ -196,20 +155,8 @@ def write_labels_csv(
         )
 
 
-def _stack(
-    rows: Rows, ids: Sequence[str], classes: Sequence[str], source: str | Path
-) -> NDArray[np.bool_]:
-    missing = [image_id for image_id in ids if image_id not in rows]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise InputError(
-            f"{source}: no labels for image {missing[0]!r}{more}; add them or take the image "
-            "out of the split"
-        )
-    return np.array([rows[image_id] for image_id in ids], bool).reshape(len(ids), len(classes))
-
-
-def _csv_rows(path: Path, classes: Sequence[str]) -> Rows:
+def _read_table(path: Path, names: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read the header, which has each of `names` once, and the rows with their lines."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -217,15 +164,18 @@ def _csv_rows(path: Path, classes: Sequence[str]) -> Rows:
         table = [(lines.line_num, row) for row in lines if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV ({error})") from error
-    for name in ("id", *classes):
+    for name in names:
         if header.count(name) != 1:
             raise InputError(
                 f"{path}: column {name!r} occurs {header.count(name)} times in the header; the "
                 "header is id,<class>,<class>,..."
             )
-    id_column = header.index("id")
-    columns = [header.index(name) for name in classes]
+    return header, table
 
+
+def _csv_rows(path: Path, classes: Sequence[str]) -> Rows:
+    header, table = _read_table(path, ["id", *classes])
+    id_column, *columns = (header.index(name) for name in ("id", *classes))
     rows: Rows = {}
     for line, row in table:
         where = f"{path}, line {line}"
@@ -244,8 +194,6 @@ def _csv_rows(path: Path, classes: Sequence[str]) -> Rows:
 def _xml_rows(
     folder: Path, ids: Sequence[str], classes: Sequence[str], difficult: Difficult
 ) -> Rows:
-    if difficult not in ("keep", "drop"):
-        raise InputError(f"difficult={difficult!r}: give 'keep' or 'drop'")
     rows: Rows = {}
     for image_id in ids:
         path = folder / f"{image_id}.xml"

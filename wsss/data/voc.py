@@ -6,7 +6,10 @@
     SegmentationClass/ID.png            masks, palette PNG: 0 background, 1.. classes, 255 ignore
     ImageSets/Segmentation/SPLIT.txt    ids, one a line
     labels.csv | cls_labels.npy | Annotations/ID.xml     image-level labels
-    classes.txt                         foreground classes, one a line; absent: VOC's 20
+    classes.txt                         foreground classes, one a line
+
+Without classes.txt the classes are those that the header of labels.csv names in the order of the
+masks' indices, or VOC's 20 where there is no such file or it names those.
 
 Training on seeds needs images and labels; masks serve evaluation and the pilot of Sec. 3.
 """
@@ -15,30 +18,75 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss.data.check import FolderReport, check
-from wsss.data.labels import VOC_CLASSES, Difficult, Rows, find_labels, read_labels
+from wsss.data.labels import VOC_CLASSES, Difficult, Rows, find_labels, read_header, read_labels
 from wsss.data.pictures import (
     read_image,
     read_image_size,
     read_mask_png,
     shrink,
     unreadable,
-    voc_palette,
-    write_mask_png,
 )
-from wsss.data.subset import Subset
 from wsss.errors import InputError
-
-__all__ = ["VOC_CLASSES", "VocFolder", "check_folder", "voc_palette", "write_mask_png"]
+from wsss.files import remembered
 
 IGNORE_INDEX = 255
 _LAYOUT = "JPEGImages/ID.jpg and ImageSets/Segmentation/SPLIT.txt"
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some images of a split, about as many of each class (not in the paper).
+
+    Parameters
+    ----------
+    split
+        The split that is cut.
+    keep
+        Another split, whose images all stay, so that seeds can be scored on their masks; a folder
+        without it keeps none.
+    per_class
+        Further images are taken in the order of the list, each if one of its classes has fewer
+        images than this so far.
+    """
+
+    split: str
+    keep: str
+    per_class: int
+
+    def choose(
+        self, ids: Sequence[str], kept: Collection[str], present: NDArray[np.bool_]
+    ) -> list[str]:
+        """Choose, in the order of `ids`.
+
+        Parameters
+        ----------
+        ids
+            All N of the split.
+        kept
+            Those of them that stay anyway.
+        present
+            (N, C), image-level labels.
+
+        Examples
+        --------
+        >>> cats_and_dogs = np.array([[1, 0], [1, 0], [0, 1], [1, 1]], bool)
+        >>> Subset("train", "train_official", 1).choose("abcd", "b", cats_and_dogs)
+        ['b', 'c']
+        """
+        stay = np.array([each in kept for each in ids])
+        count = present[stay].sum(0)
+        for index in np.flatnonzero(~stay):
+            if (present[index] & (count < self.per_class)).any():
+                stay[index] = True
+                count += present[index]
+        return [each for each, chosen in zip(ids, stay, strict=True) if chosen]
 
 
 class VocFolder:
@@ -63,8 +111,8 @@ class VocFolder:
 
     Attributes
     ----------
-    classes : tuple[str, ...]
-        Names of the C foreground classes.
+    classes, every_class : tuple[str, ...]
+        Names of the C foreground classes, and of all that the folder has.
 
     Raises
     ------
@@ -90,8 +138,8 @@ class VocFolder:
     ) -> None:
         self.root = Path(root)
         self._require_layout()
-        self._every_class = self._read_classes()
-        self.classes = self._every_class if classes is None else tuple(classes)
+        self.every_class = self._read_classes()
+        self.classes = self.every_class if classes is None else tuple(classes)
         self._new_index = self._renumbering()
         self._labels = None if labels is None else Path(labels)
         if self._labels is not None and not self._labels.exists():
@@ -170,7 +218,7 @@ class VocFolder:
             raise InputError(
                 f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; resize one"
             )
-        highest = len(self._every_class)
+        highest = len(self.every_class)
         wrong = np.unique(stored[(stored > highest) & (stored != IGNORE_INDEX)])
         if wrong.size:
             raise InputError(
@@ -187,7 +235,7 @@ class VocFolder:
                 "cls_labels.npy or Annotations/ in the folder, or a source given as labels"
             )
         return read_labels(
-            source, ids, self.classes, columns=self._every_class, difficult=self._difficult
+            source, ids, self.classes, columns=self.every_class, difficult=self._difficult
         )
 
     def find_labels(self, ids: Sequence[str]) -> Rows:
@@ -196,35 +244,56 @@ class VocFolder:
         if source is None:
             return {}
         rows = find_labels(
-            source, ids, self.classes, columns=self._every_class, difficult=self._difficult
+            source, ids, self.classes, columns=self.every_class, difficult=self._difficult
         )
         return {image_id: rows[image_id] for image_id in ids if image_id in rows}
 
     def left_out(self, split: str) -> str:
         """Say in one line which of the folder's classes are left out; empty if none is."""
-        missing = [name for name in self._every_class if name not in self.classes]
+        missing = [name for name in self.every_class if name not in self.classes]
         if not missing:
             return ""
-        none = int((~self.image_labels(self.ids(split)).any(axis=1)).sum())
+        ids = self.ids(split)
+        none = int((~self.image_labels(ids).any(axis=1)).sum())
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        said = f"{len(missing)} of {len(self._every_class)} classes are left out ({shown})"
-        also = f"; {none} images of '{split}' show none of the others" if none else ""
-        return f"{self.root}: {said}{also}"
+        return (
+            f"{self.root}: {len(missing)} of {len(self.every_class)} classes are left out "
+            f"({shown}); {none} of the {len(ids)} images of {split!r} show none of the others"
+        )
 
-    def fingerprint(self, splits: Iterable[str]) -> str:
+    def fingerprint(self, splits: Iterable[str], cache: Path | None = None) -> str:
         """Return the SHA-256 of all that `splits` hold: ids, labels, images and masks.
 
         It depends neither on where the folder lies nor on files outside the splits; an absent
-        mask or label counts as such.
+        mask or label counts as such. With a `cache`, see `wsss.files.remembered`, what has not
+        changed is not read again.
         """
+        splits = sorted(set(splits))
+        keep = self._subset.keep if self._subset else ""
+        lists = [self._listed(split) for split in splits if split in self.splits()]
+        read = {each for ids in lists for each in ids}
+        labels = self._label_source()
+        paths = [*map(self._image_path, sorted(read)), *map(self._mask_path, sorted(read))]
+        if labels is not None and labels.is_dir():
+            paths += [labels / f"{each}.xml" for each in sorted(read)]
+        elif labels is not None:
+            paths.append(labels)
+        what = (
+            *(self.root.resolve(), labels, self._difficult, self._subset),
+            *(self.classes, self.every_class, splits, lists),
+            self._listed(keep) if keep in self.splits() else None,
+        )
+        return remembered(cache, what, paths, lambda: self._read_fingerprint(splits))
+
+    def _read_fingerprint(self, splits: Sequence[str]) -> str:
         digest = hashlib.sha256()
 
         def add(content: bytes) -> None:
             digest.update(len(content).to_bytes(8, "big") + content)
 
-        listed = {split: self.ids(split) for split in sorted(set(splits))}
+        listed = {split: self.ids(split) for split in splits}
         add("\n".join(self.classes).encode())
-        add("\n".join(self._every_class).encode())
+        add("\n".join(self.every_class).encode())
         for split, ids in listed.items():
             add(split.encode())
             add("\n".join(ids).encode())
@@ -239,10 +308,6 @@ class VocFolder:
             add(self._mask_path(image_id).read_bytes() if self.has_mask(image_id) else b"")
             add(labels[image_id].tobytes() if image_id in labels else b"")
         return digest.hexdigest()
-
-    def check(self) -> FolderReport:
-        """Read everything that the splits list and report what is wrong."""
-        return check(self)
 
     @property
     def _lists(self) -> Path:
@@ -265,29 +330,40 @@ class VocFolder:
             )
 
     def _read_classes(self) -> tuple[str, ...]:
-        path = self.root / "classes.txt"
-        if not path.exists():
+        path, table = self.root / "classes.txt", self.root / "labels.csv"
+        if path.exists():
+            names = tuple(name for name in _lines(path) if name)
+        elif table.exists():
+            path, names = table, tuple(name for name in read_header(table) if name != "id")
+            known = [name for name in names if name in VOC_CLASSES]
+            if known and len(known) < min(len(names), len(VOC_CLASSES)):
+                other = next(name for name in names if name not in VOC_CLASSES)
+                raise InputError(
+                    f"{table}: names VOC's {known[0]!r} and, new to VOC, {other!r}; write the "
+                    "classes of the masks' indices 1, 2, ... into classes.txt, one a line"
+                )
+            if known:
+                return VOC_CLASSES
+        else:
             return VOC_CLASSES
-        names = tuple(name for name in _lines(path) if name)
         twice = [name for name, number in Counter(names).items() if number > 1]
         if not 1 <= len(names) < IGNORE_INDEX or twice or "background" in names:
             raise InputError(
-                f"{path}: name 1 to 254 foreground classes, one a line, each once, without "
-                "background"
+                f"{path}: name 1 to 254 foreground classes, each once, without background"
             )
         return names
 
     def _renumbering(self) -> NDArray[np.uint8]:
-        unknown = [name for name in self.classes if name not in self._every_class]
+        unknown = [name for name in self.classes if name not in self.every_class]
         if unknown or len(set(self.classes)) != len(self.classes) or not self.classes:
             what = f"unknown class {unknown[0]!r}" if unknown else f"classes {self.classes}"
             raise InputError(
-                f"{self.root}: {what}; name each once, out of {', '.join(self._every_class)}"
+                f"{self.root}: {what}; name each once, out of {', '.join(self.every_class)}"
             )
         new_index = np.full(256, IGNORE_INDEX, np.uint8)
         new_index[0] = 0
         for index, name in enumerate(self.classes, start=1):
-            new_index[1 + self._every_class.index(name)] = index
+            new_index[1 + self.every_class.index(name)] = index
         return new_index
 
     def _label_source(self) -> Path | None:
@@ -295,17 +371,6 @@ class VocFolder:
             return self._labels
         usual = (self.root / name for name in ("labels.csv", "cls_labels.npy", "Annotations"))
         return next((path for path in usual if path.exists()), None)
-
-
-def check_folder(
-    root: str | Path,
-    classes: Sequence[str] | None = None,
-    labels: str | Path | None = None,
-    *,
-    difficult: Difficult = "keep",
-) -> FolderReport:
-    """Check a data folder; parameters and `InputError` as in `VocFolder`."""
-    return VocFolder(root, classes, labels, difficult=difficult).check()
 
 
 def _lines(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ seeds on VOC's train, and tests on val (1,449) and test (1,456). Images are link
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -17,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from wsss.data.labels import VOC_CLASSES, Difficult, read_labels_xml, write_labels_csv
+from wsss.data.labels import VOC_CLASSES, Difficult, find_labels, read_labels, write_labels_csv
 from wsss.data.pictures import read_image_size, write_mask_png
-from wsss.data.sbd import SbdFolder
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
@@ -28,6 +28,80 @@ SPLITS = ("train", "train_aug", "val", "test")
 USUAL = {"train": 1_464, "train_aug": 10_582, "val": 1_449, "test": 1_456}
 MARK = "adopted.json"
 _ID = re.compile(r"\d{4}_\d{6}")
+
+
+class SbdFolder:
+    """The masks of SBD (Hariharan et al., ICCV 2011), wherever in the unpacked archive they lie.
+
+    For 9,118 images of train_aug these are the masks: MATLAB files ``cls/ID.mat`` whose
+    ``GTcls.Segmentation`` holds 0 for background and 1..20 for VOC's classes, and no pixel to
+    ignore.
+
+    Parameters
+    ----------
+    root
+        ``benchmark_RELEASE``, its ``dataset``, or the folder of the ``.mat`` files.
+
+    Raises
+    ------
+    InputError
+        If there is no ``.mat`` file in any of these places.
+
+    Examples
+    --------
+    >>> SbdFolder("nowhere")
+    Traceback (most recent call last):
+    wsss.errors.InputError: nowhere: no masks of SBD; give the folder that holds cls/ID.mat
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        for place in (".", "cls", "dataset/cls", "benchmark_RELEASE/dataset/cls"):
+            self.masks = Path(root) / place
+            if self.masks.is_dir() and any(self.masks.glob("*.mat")):
+                return
+        raise InputError(f"{root}: no masks of SBD; give the folder that holds cls/ID.mat")
+
+    def ids(self) -> list[str]:
+        """Return the ids of all images that have a mask, sorted."""
+        return sorted(path.stem for path in self.masks.glob("*.mat"))
+
+    def fingerprint(self) -> str:
+        """Tell one SBD from another by the names and sizes of its files, without reading them."""
+        files = sorted((path.name, path.stat().st_size) for path in self.masks.glob("*.mat"))
+        return hashlib.sha256(repr(files).encode()).hexdigest()
+
+    def has_mask(self, image_id: str) -> bool:
+        """Whether there is a mask for the image."""
+        return (self.masks / f"{image_id}.mat").is_file()
+
+    def mask(self, image_id: str) -> NDArray[np.uint8]:
+        """Return the mask (H, W) uint8: 0 background, 1..20 VOC's classes.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged, or holds anything but a map of such labels.
+        """
+        from scipy.io import loadmat  # scipy.io takes a while to import
+
+        path = self.masks / f"{image_id}.mat"
+        try:
+            content = loadmat(path, variable_names=["GTcls"])
+            mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
+        except Exception as error:  # damaged bytes end MATLAB's reader in any way
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(
+                f"{path}: no mask of SBD can be read ({reason:.200}); replace the file"
+            ) from error
+        if mask.ndim != 2 or mask.dtype.kind not in "ui" or mask.size == 0:
+            raise InputError(
+                f"{path}: GTcls.Segmentation is {mask.shape} of {mask.dtype}, not a map of labels"
+            )
+        if (highest := int(mask.max())) > len(VOC_CLASSES) or int(mask.min()) < 0:
+            raise InputError(
+                f"{path}: mask value {highest}; SBD's labels are 0 to {len(VOC_CLASSES)}"
+            )
+        return mask.astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -70,7 +144,7 @@ def adopt_voc(
     out
         New folder, or one that this function made.
     sbd
-        SBD, see `wsss.data.sbd.SbdFolder`. Training needs no masks.
+        SBD, see `SbdFolder`. Training needs no masks.
     lists
         Folder of ``train.txt``, ``train_aug.txt``, ``val.txt``, ``test.txt``; a list that it lacks
         is the devkit's, and train_aug is VOC's train and all images of SBD except those of val.
@@ -92,7 +166,8 @@ def adopt_voc(
     Raises
     ------
     InputError
-        If something is missing or damaged, train_aug has images of val, or `out` holds other data.
+        If something is missing or damaged, train_aug has images of val, or `out` holds other data:
+        lists, labels or masks of SBD that an earlier call was given are never replaced.
     """
     source, out = _voc2012(Path(devkit)), Path(out)
     unknown = [name for name in classes or () if name not in VOC_CLASSES]
@@ -102,16 +177,26 @@ def adopt_voc(
     splits, notes = _splits(source, masks, None if lists is None else Path(lists))
     official = {*splits["train"], *splits["val"]}
     annotated = _union(ids for split, ids in splits.items() if split != "test")
-    present = read_labels_xml(source / "Annotations", annotated, VOC_CLASSES, difficult=difficult)
+    present = read_labels(source / "Annotations", annotated, VOC_CLASSES, difficult=difficult)
     labels = dict(zip(annotated, present, strict=True))
     if classes is not None:
         splits = _restrict(splits, labels, classes)
         notes.append(f"only images whose labels name one of {', '.join(classes)}; without test")
     every = _union(splits.values())
-    _require_images(source, every)
+    if missing := [each for each in every if not (source / IMAGES / f"{each}.jpg").is_file()]:
+        raise InputError(
+            f"{source / IMAGES}: {len(missing)} of {len(every)} listed images are missing, the "
+            f"first is {missing[0]}.jpg; unpack VOC 2012 completely"
+        )
 
-    _claim(out, classes)
-    _link_images(source, out, every)
+    mark = _mark(out, classes, masks)
+    _require_agreement(out, splits, labels)
+    for folder in (IMAGES, MASKS, LISTS):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    with atomic_write(out / MARK) as aside:
+        aside.write_text(mark)
+    for each in tqdm(every, desc="images", disable=None):
+        _link(source / IMAGES / f"{each}.jpg", out / IMAGES / f"{each}.jpg")
     _make_masks(source, masks, out, every, official)
     ids = [each for each in every if each in labels]
     write_labels_csv(out / "labels.csv", ids, VOC_CLASSES, np.array([labels[each] for each in ids]))
@@ -204,33 +289,49 @@ def _restrict(
     return {split: ids for split, ids in kept.items() if ids}
 
 
-def _require_images(source: Path, ids: Sequence[str]) -> None:
-    missing = [each for each in ids if not (source / IMAGES / f"{each}.jpg").is_file()]
-    if missing:
-        raise InputError(
-            f"{source / IMAGES}: {len(missing)} of {len(ids)} listed images are missing, the first "
-            f"is {missing[0]}.jpg; unpack VOC 2012 completely"
-        )
+def _mark(out: Path, classes: Sequence[str] | None, sbd: SbdFolder | None) -> str:
+    """Return the mark of a folder of ours, where there is room for it or one that agrees.
+
+    What an earlier call was not given, say SBD, may come later.
+    """
+    settings: dict[str, object] = {"dataset": "VOC 2012", "classes": classes and list(classes)}
+    if sbd is not None:
+        settings["sbd"] = sbd.fingerprint()
+    if not out.is_dir() or not any(out.iterdir()):
+        return json.dumps(settings)
+    try:
+        earlier = dict(json.loads((out / MARK).read_text()))
+    except (OSError, ValueError, TypeError):
+        earlier = {}
+    if earlier.get("dataset") != settings["dataset"]:
+        raise InputError(f"{out}: holds other files; give a new folder")
+    if earlier.get("classes") != settings["classes"]:
+        raise InputError(f"{out}: was made for other classes; give a new folder")
+    settings = earlier | settings
+    if earlier.get("sbd", settings.get("sbd")) != settings.get("sbd"):
+        raise InputError(f"{out}: has masks of another SBD; give that one, or a new folder")
+    return json.dumps(settings)
 
 
-def _claim(out: Path, classes: Sequence[str] | None) -> None:
-    """Make the folder, or make sure that it is one that an earlier call made."""
-    mark = out / MARK
-    settings = json.dumps({"dataset": "VOC 2012", "classes": classes and list(classes)})
-    if out.is_dir() and any(out.iterdir()):
-        if not mark.is_file():
-            raise InputError(f"{out}: holds other files; give a new folder")
-        if mark.read_bytes() != settings.encode():
-            raise InputError(f"{out}: was made for other classes; give a new folder")
-    for folder in (IMAGES, MASKS, LISTS):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    with atomic_write(mark) as aside:
-        aside.write_text(settings)
-
-
-def _link_images(source: Path, out: Path, ids: Sequence[str]) -> None:
-    for image_id in tqdm(ids, desc="images", disable=None):
-        _link(source / IMAGES / f"{image_id}.jpg", out / IMAGES / f"{image_id}.jpg")
+def _require_agreement(
+    out: Path, splits: Mapping[str, Sequence[str]], labels: Mapping[str, NDArray[np.bool_]]
+) -> None:
+    """Refuse to replace lists and labels that an earlier call made; further ones may come."""
+    for split in (*SPLITS, "train_official"):
+        path = out / LISTS / f"{split}.txt"
+        if path.exists() and list(splits.get(split, ())) != _read_list(path):
+            raise InputError(
+                f"{path}: made of other lists or another SBD than this call is given; give the "
+                "same ones, or a new folder"
+            )
+    path = out / "labels.csv"
+    if path.exists():
+        for image_id, row in find_labels(path, (), VOC_CLASSES).items():
+            if image_id not in labels or (row != labels[image_id]).any():
+                raise InputError(
+                    f"{path}: this call has other labels of {image_id}; give the lists, SBD and "
+                    "--difficult that the folder was made with, or a new folder"
+                )
 
 
 def _make_masks(

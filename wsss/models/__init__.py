@@ -61,24 +61,6 @@ def network_title(name: str) -> str:
     return NETWORKS[name].title if name in NETWORKS else name
 
 
-TITLES = {
-    "vgg16": "VGG16",
-    "vgg16_scenes": "VGG16 (narrow)",
-    "resnet38": "ResNet38",
-    "resnet38_scenes": "ResNet38 (narrow)",
-    "resnet101": "ResNet101",
-    "resnet101_three_layers": "ResNet101 (three new layers)",
-    "resnet101_scenes": "ResNet101 (narrow)",
-    "squeezenet1_1": "SqueezeNet 1.1",
-    "efficientnet_lite0": "EfficientNet-Lite0",
-}
-
-
-def network_title(name: str) -> str:
-    """Name a network as people do."""
-    return TITLES.get(name, name)
-
-
 def get_model(
     name: str,
     *,

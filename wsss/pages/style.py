@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
-from wsss.data.voc import voc_palette
+from wsss.data.pictures import voc_palette
 from wsss.models import network_title
 from wsss.paper import Part, Recipe
 from wsss.pipeline import Pipeline

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from wsss.data.labels import Difficult
 from wsss.data.packed import PackedArrays, pack
-from wsss.data.scenes import DRAWING_VERSION, SceneLook, write_scenes
-from wsss.data.subset import Subset
-from wsss.data.voc import VocFolder
+from wsss.data.scene_look import SceneLook
+from wsss.data.scenes import DRAWING_VERSION, write_scenes
+from wsss.data.voc import Subset, VocFolder
 from wsss.errors import InputError
 from wsss.stages.stage import Results, Stage
 
@@ -76,7 +76,7 @@ class PhotoFolder(Stage):
         Name, within the folder, of the source of image-level labels: a ``.csv``, a ``.npy`` or a
         folder of XML. None is the first of ``labels.csv``, ``cls_labels.npy`` and ``Annotations``.
     difficult : {"keep", "drop"}
-        Whether "difficult" objects of the XML count, see `wsss.data.labels.read_labels_xml`.
+        Whether "difficult" objects of the XML count, see `wsss.data.labels.read_labels`.
     longest_side : int or None
         Photos whose longer side is larger are shrunk to it.
     subset : Subset or None
@@ -182,7 +182,7 @@ class Photos:
         )
         if data is None:
             return described
-        fingerprint = described.folder(data).fingerprint(splits)
+        fingerprint = described.folder(data).fingerprint(splits, cache)
         return described.model_copy(update={"fingerprint": fingerprint})
 
 
