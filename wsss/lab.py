@@ -29,8 +29,9 @@ from wsss.pages.claims import (
     way_of,
 )
 from wsss.pages.forest import forest_plot
-from wsss.paper import TABLES
+from wsss.paper import TABLES, Testing
 from wsss.pipeline import Pipeline
+from wsss.stages import Stage
 
 
 class Lab(Pipeline):
@@ -102,5 +103,7 @@ class Lab(Pipeline):
 
     def everything(self) -> None:
         """Compute in one graph what the seven tables and the claims are read from."""
-        tables = [(each.stage, each.testing) for each in self.asked(*TABLES)]
-        self.provide([*tables, *((stage, way_of(stage, self)) for stage in claim_stages(self))])
+        numbers: list[tuple[Stage, Testing | None]] = []
+        numbers += [(each.stage, each.testing) for each in self.asked(*TABLES)]
+        numbers += [(stage, way_of(stage, self)) for stage in claim_stages(self)]
+        self.provide(numbers)

@@ -313,17 +313,19 @@ class Pipeline:
             How segmenters are tested; by default the profile's way. If all ways are asked for,
             those with and without a CRF are read from one stage.
         """
+        every: tuple[Testing, ...] = get_args(Testing)
         if testing == "all":
-            ways = [(way, WITH_CRF.get(way, way)) for way in get_args(Testing)]
+            tested = {way: WITH_CRF.get(way, way) for way in every}
         else:
-            ways = [(testing or self.profile.testing,) * 2]
+            way = testing or self.profile.testing
+            tested = {way: way}
         found = [get_table(each) if isinstance(each, str) else each for each in tables]
         return [
-            Asked(table, cell, rng_seed, way, self.score(cell.recipe, rng_seed, tested))
+            Asked(table, cell, rng_seed, way, self.score(cell.recipe, rng_seed, held))
             for table in found
             for rng_seed in self.rng_seeds
             for cell in self.cells(table)
-            for way, tested in ways
+            for way, held in tested.items()
         ]
 
     def scores(

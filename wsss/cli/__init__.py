@@ -63,7 +63,7 @@ def plan(
         data,
         rng_seeds=rng_seeds,
         runs=runs,
-        saliency=saliency.value if saliency else None,
+        saliency=saliency,
         classes=names(classes),
     )
     typer.echo(make_plan(lab, Gpu(tflops, share)))

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from wsss.cli.options import names
 
 data_app = typer.Typer(no_args_is_help=True, help="Make or check a data folder.")
-
-
-class Difficult(StrEnum):
-    """What becomes of objects that VOC marks difficult."""
-
-    keep = "keep"
-    drop = "drop"
 
 
 @data_app.command("voc")
@@ -34,8 +26,8 @@ def data_voc(
         str | None, typer.Option(help="Keep images of some classes, separated by commas.")
     ] = None,
     difficult: Annotated[
-        Difficult, typer.Option(help="Whether difficult objects count as labels.")
-    ] = Difficult.keep,
+        Literal["keep", "drop"], typer.Option(help="Whether difficult objects count as labels.")
+    ] = "keep",
 ) -> None:
     """Make a data folder of VOC 2012 and SBD, linking the images; safe to repeat."""
     from wsss.data.voc_setup import adopt_voc
@@ -46,7 +38,7 @@ def data_voc(
         sbd=sbd,
         lists=lists,
         classes=names(classes),
-        difficult=difficult.value,
+        difficult=difficult,
     )
     typer.echo(str(adopted))
 

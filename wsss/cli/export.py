@@ -47,7 +47,7 @@ def export_voc_test(
         profile,
         data,
         runs=runs,
-        saliency=saliency.value if saliency else None,
+        saliency=saliency,
         workers=workers,
     )
     if not isinstance(lab.source, PhotoFolder):
@@ -56,7 +56,7 @@ def export_voc_test(
     segmenter = lab.segmenter(cell.recipe, rng_seed)
     lab.run([segmenter])
     model, side = segmenter.load(lab.store), lab.source.longest_side
-    protocol = lab.protocol(cell.recipe, testing.value if testing else None)
+    protocol = lab.protocol(cell.recipe, testing)
 
     predicted = predict_full_size(model, photos, list(sizes), protocol, longest_side=side)
     label_maps = ((image_id, numbers[labels]) for image_id, labels in predicted)

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
 
-
-class Way(StrEnum):
-    """How segmenters are tested."""
-
-    single = "single"
-    crf = "crf"
-    ms = "ms"
-    ms_crf = "ms+crf"
-    all = "all"
-
-
-class SaliencySource(StrEnum):
-    """Where saliency comes from."""
-
-    maps = "maps"
-    u2netp = "u2netp"
-    border = "border"
-    cams = "cams"
+Way = Literal["single", "crf", "ms", "ms+crf", "all"]
 
 
 class WithRngSeeds(TyperCommand):
@@ -46,8 +28,8 @@ def spread_option(arguments: Sequence[str], option: str) -> list[str]:
 
     Examples
     --------
-    >>> spread_option(["table2", "--seeds", "0", "1", "--format", "csv"], "--seeds")
-    ['table2', '--seeds', '0', '--seeds', '1', '--format', 'csv']
+    >>> spread_option(["table2", "--rng-seeds", "0", "1", "--runs", "r"], "--rng-seeds")
+    ['table2', '--rng-seeds', '0', '--rng-seeds', '1', '--runs', 'r']
     """
     spread, inside = [], False
     for argument in arguments:
@@ -74,7 +56,7 @@ ClassesOption = Annotated[
     typer.Option(help="Some of the data folder's classes, separated by commas; or: all."),
 ]
 SaliencyOption = Annotated[
-    SaliencySource | None,
+    Literal["maps", "u2netp", "border", "cams"] | None,
     typer.Option(
         "--saliency",
         help="maps of the data folder, u2netp, border, or cams for none; default: the profile's.",

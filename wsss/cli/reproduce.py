@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +16,7 @@ from wsss.cli.options import (
     RunsOption,
     SaliencyOption,
     TestingOption,
+    Way,
     WorkersOption,
     names,
 )
@@ -29,24 +29,8 @@ if TYPE_CHECKING:
     from wsss.lab import Lab
 
 
-class Format(StrEnum):
-    """How a table is written."""
-
-    text = "text"
-    csv = "csv"
-    markdown = "markdown"
-    latex = "latex"
-
-
-class Compute(StrEnum):
-    """What is computed for a table."""
-
-    missing = "missing"
-    none = "none"
-    all = "all"
-
-
-HEADINGS = {Format.markdown: "**{name}: {title}**\n", Format.latex: "% {name}: {title}"}
+Format = Literal["text", "csv", "markdown", "latex"]
+HEADINGS = {"markdown": "**{name}: {title}**\n", "latex": "% {name}: {title}"}
 TESTED = {
     "single": "at one scale, no CRF",
     "crf": "at one scale, with CRF",
@@ -63,7 +47,7 @@ def reproduce(
     rng_seeds: RngSeedsOption = None,
     saliency: SaliencyOption = None,
     classes: ClassesOption = None,
-    format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
+    format: Annotated[Format, typer.Option("--format", help="How to write it.")] = "text",
     runs: RunsOption = None,
     workers: WorkersOption = None,
     scheduler: Annotated[
@@ -78,9 +62,9 @@ def reproduce(
         typer.Option(help="Folder of recorded scores; default: results/PROFILE, if it is there."),
     ] = None,
     compute: Annotated[
-        Compute,
+        Literal["missing", "none", "all"],
         typer.Option(help="What is neither computed nor recorded; nothing; recorded ones too."),
-    ] = Compute.missing,
+    ] = "missing",
     record: Annotated[
         Path | None,
         typer.Option(help="Folder for a CSV of every score with its origin; lines are added."),
@@ -105,15 +89,14 @@ def reproduce(
     from wsss.pages.text import render, summary
     from wsss.stages import Records
 
-    way = testing.value if testing else None
     lab = Lab(
         profile,
         data,
         rng_seeds=rng_seeds,
         runs=runs,
         results=results,
-        compute=compute.value,
-        saliency=saliency.value if saliency else None,
+        compute=compute,
+        saliency=saliency,
         classes=names(classes),
         workers=workers,
         scheduler=scheduler,
@@ -121,7 +104,7 @@ def reproduce(
     if dry_run is not None:
         from wsss.plan import dry_run as trials
 
-        for line in trials(lab, wanted, dry_run, way):
+        for line in trials(lab, wanted, dry_run, testing):
             typer.echo(line)
         return
     if record is not None:  # before hours of computing, not after
@@ -129,25 +112,25 @@ def reproduce(
         _ = Records(record).scores
     if left_out := lab.classes_left_out():
         typer.echo(left_out, err=True)
-    _announce(lab, wanted, way)
-    lab.provide((each.stage, each.testing) for each in lab.asked(*wanted, testing=way))
+    _announce(lab, wanted, testing)
+    lab.provide((each.stage, each.testing) for each in lab.asked(*wanted, testing=testing))
     for one in wanted:
-        scores = lab.scores(one, testing=way)
-        if lacking := _lacking(lab, one, way):
+        scores = lab.scores(one, testing=testing)
+        if lacking := _lacking(lab, one, testing):
             typer.echo(f"{one.name}: {lacking}", err=True)
         if scores.empty:
             continue
         if record is not None:
             lab.record(scores, record)
-        lines = render(summary(scores, one, lab.profile.name), format.value)
+        lines = render(summary(scores, one, lab.profile.name), format)
         if len(wanted) > 1 and format in HEADINGS:
             typer.echo(HEADINGS[format].format(name=one.name, title=one.title))
-        typer.echo(_with_origin(lines, scores, one, lab, way) if format == "text" else lines)
+        typer.echo(_with_origin(lines, scores, one, lab, testing) if format == "text" else lines)
         if len(wanted) > 1:
             typer.echo()
 
 
-def _announce(lab: Lab, wanted: Sequence[Table], way: str | None) -> None:
+def _announce(lab: Lab, wanted: Sequence[Table], way: Way | None) -> None:
     """Say what is about to be computed, where some of the rest is recorded."""
     asked = {each.stage.identity: each for each in lab.asked(*wanted, testing=way)}
     states = [lab.store.origin(each.stage, each.testing).state for each in asked.values()]
@@ -161,7 +144,7 @@ def _announce(lab: Lab, wanted: Sequence[Table], way: str | None) -> None:
         )
 
 
-def _lacking(lab: Lab, table: Table, way: str | None) -> str:
+def _lacking(lab: Lab, table: Table, way: Way | None) -> str:
     """Say which figures are not to be had; empty if all are."""
     asked = lab.asked(table, testing=way)
     if not asked:
@@ -176,14 +159,14 @@ def _lacking(lab: Lab, table: Table, way: str | None) -> str:
     )
 
 
-def _with_origin(lines: str, scores: pd.DataFrame, table: Table, lab: Lab, way: str | None) -> str:
+def _with_origin(lines: str, scores: pd.DataFrame, table: Table, lab: Lab, way: Way | None) -> str:
     """Say above a table what it shows, and below it what of it is recorded."""
     rng_seeds = ", ".join(str(rng_seed) for rng_seed in sorted(set(scores["rng_seed"])))
     text = (
         f"{table.name}: {table.title}. mIoU in percent, tested "
         f"{TESTED[way or lab.profile.testing]}, random seeds {rng_seeds}\n{lines}"
     )
-    if count := int((scores["origin"] == "recorded").sum()):
+    if count := list(scores["origin"]).count("recorded"):
         text += (
             f"\n{count} of {len(scores)} figures are from {lab.records.folder}; "
             "--compute all makes them anew"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -191,14 +192,16 @@ def trace_lines(lab: Pipeline, recipe: Recipe | None = None) -> pd.DataFrame:
     """
     traces = {rng_seed: lab.trace(recipe or lab.richest, rng_seed) for rng_seed in lab.rng_seeds}
     lab.provide((trace, None) for trace in traces.values())
-    lines, recorded = [], lab.store.records.traces
+    lines: list[dict[Any, Any]] = []
+    recorded = lab.store.records.traces
     for rng_seed, trace in traces.items():
         if lab.store.done(trace):
             told = {"rng_seed": rng_seed, "seeds": len(trace.segmenter.labels)}
             made = {"identity": trace.identity, **lab.store.origin(trace).made}
             lines += [told | seen | made for seen in trace.lines(lab.store)]
         else:
-            lines += recorded[recorded["identity"] == trace.identity].to_dict("records")
+            found = pd.DataFrame(recorded[recorded["identity"] == trace.identity])
+            lines += found.to_dict("records")
     return pd.DataFrame(lines)
 
 
