@@ -35,8 +35,9 @@ def main() -> None:
     """Run the benchmark."""
     torch.set_num_threads(1)
     profile, rng = get_profile("photo"), np.random.default_rng(0)
-    network, batch = profile.segmenters["vgg16"], profile.segmenter_schedule.batch_size
-    schedule = replace(profile.segmenter_schedule, steps=STEPS)
+    training, sharpness = profile.segmenter, profile.weighting.sharpness
+    network, batch = training.networks["plain"], training.schedule.batch_size
+    schedule = replace(training.schedule, steps=STEPS)
     count = STEPS * batch
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -54,13 +55,13 @@ def main() -> None:
                 segmenter_sample,
                 images=images,
                 seeds=seeds[:number],
-                augmentation=profile.segmenter_augmentation,
+                augmentation=training.augmentation,
                 fill=model.normalisation.mean,
                 output_stride=model.output_stride,
             )
-            fit(model, segmenter_loss(profile.sharpness), sample, count, schedule, rng_seed=0)
+            fit(model, segmenter_loss(sharpness), sample, count, schedule, rng_seed=0)
 
-        case = f"{STEPS} steps of {network.name}, crop {profile.segmenter_augmentation.crop}"
+        case = f"{STEPS} steps of {network.name}, crop {training.augmentation.crop}"
         rows = [
             compare(
                 f"{case}, batch {batch}: 12 seeds / 1",

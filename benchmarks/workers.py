@@ -16,23 +16,16 @@ from ratio import summarise, write  # isort: skip
 
 import tempfile
 import time
-from pathlib import Path
 
-from wsss.engine import run
 from wsss.pipeline import Pipeline
-from wsss.profiles import get_profile
-from wsss.stages import Store
-from wsss.tables import TABLES, scores
 
 
 def seconds(workers: int) -> float:
     """Compute the graph in a folder of its own and return the wall time."""
-    pipeline = Pipeline(get_profile("demo"))
-    names = ("table1", "table2", "table3", "table4")
-    goals = [stage for name in names for stage in scores(TABLES[name], pipeline, [0])]
     with tempfile.TemporaryDirectory() as folder:
+        lab = Pipeline("demo", rng_seeds=[0], runs=folder, workers=workers, quiet=True)
         started = time.perf_counter()
-        run(goals, Store(Path(folder)), workers=workers, quiet=True)
+        lab.scores("table1", "table2", "table3", "table4")
         return time.perf_counter() - started
 
 

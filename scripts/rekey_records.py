@@ -45,7 +45,7 @@ def main(folder: Path, fingerprint: str) -> None:
         with atomic_write(folder / name) as aside:
             frame.assign(identity=new).to_csv(aside, index=False)
 
-    text = {"row": str, "column": str}
+    text: Any = {"row": str, "column": str}
     old = [path for path in (folder / f"{name}.csv" for name in ONCE) if path.is_file()]
     files = old or [folder / "scores.csv"]
     scores = pd.concat([pd.read_csv(path, dtype=text) for path in files], ignore_index=True)

@@ -13,26 +13,21 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
-from wsss.engine import default_runs, run
+from wsss import Lab
 from wsss.errors import told_in_one_line
 from wsss.files import atomic_write
-from wsss.pipeline import Pipeline
+from wsss.paper import get_table
 from wsss.profiles import photo
-from wsss.stages import Store
-from wsss.tables import TABLE1, TABLE2, TABLE5, records, reproduce, scores
 from wsss.training import Schedule
 
-RNG_SEED = 0
 TIMES = 3
 TWELVE = "12: types x scales x networks"
 CELLS = [
-    replace(table, cells=tuple(c for c in table.cells if (c.row, c.column) in wanted))
-    for table, *wanted in (
-        (TABLE1, ("0 (ground truth)", "One label")),
-        (TABLE2, ("RES38", "CRF (C)")),  # the best single seed
-        (TABLE5, (TWELVE, "Without WST"), (TWELVE, "With WST")),
+    replace(found, cells=tuple(c for c in found.cells if (c.row, c.column) in wanted))
+    for found, *wanted in (
+        (get_table("table1"), ("0 (ground truth)", "One label")),
+        (get_table("table2"), ("RES38", "CRF (C)")),  # the best single seed
+        (get_table("table5"), (TWELVE, "Without WST"), (TWELVE, "With WST")),
     )
 ]
 
@@ -46,20 +41,17 @@ def longer(schedule: Schedule) -> Schedule:
 def main(data: Path, out: Path) -> None:
     """Train what is missing, and write all lines."""
     profile = photo()  # classifiers and seeds stay as they are
-    profile = replace(
-        profile,
-        pilot_schedule=longer(profile.pilot_schedule),
-        segmenter_schedule=longer(profile.segmenter_schedule),
+    segmenter, own = profile.segmenter, profile.segmenter.other_schedules
+    segmenter = replace(
+        segmenter,
+        schedule=longer(segmenter.schedule),
+        other_schedules={part: longer(schedule) for part, schedule in own.items()},
     )
-    pipeline, store = Pipeline(profile, data), Store(default_runs(), data)
-    run([stage for table in CELLS for stage in scores(table, pipeline, [RNG_SEED])], store)
-    lines = []
-    for table in CELLS:
-        frame = reproduce(table, pipeline, store, rng_seeds=[RNG_SEED], quiet=True)
-        lines.append(records(frame, store, table, profile.name).assign(times=TIMES))
+    pilot = replace(profile.pilot, schedule=longer(profile.pilot.schedule))
+    lab = Lab(replace(profile, segmenter=segmenter, pilot=pilot), data, rng_seeds=[0])
     out.mkdir(parents=True, exist_ok=True)
     with atomic_write(out / "longer.csv") as aside:
-        pd.concat(lines).to_csv(aside, index=False)
+        lab.scores(*CELLS).assign(times=TIMES).to_csv(aside, index=False)
 
 
 if __name__ == "__main__":

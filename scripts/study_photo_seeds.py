@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 from wsss.crf import DenseCRF
-from wsss.engine import default_runs, run
 from wsss.errors import told_in_one_line
 from wsss.evaluation import score
 from wsss.files import atomic_write
@@ -34,20 +33,19 @@ from wsss.metrics import iou
 from wsss.pipeline import Pipeline
 from wsss.profiles import ANIMALS, photo
 from wsss.saliency import cam_background
-from wsss.seeds import crf_seeds_of_image, threshold_seed
+from wsss.seeds import CrfSeed, ThresholdSeed, crf_seeds_of_image, threshold_seed
 from wsss.stages import (
     Cams,
-    CrfSeeds,
     Images,
     Labels,
-    PhotoFolder,
+    Photos,
     Saliency,
+    Seeds,
     Segmenter,
     SegmenterScore,
-    Store,
-    ThresholdSeeds,
     TrueLabels,
-    read_score,
+    default_runs,
+    run,
 )
 from wsss.stages.store import commit
 
@@ -138,23 +136,23 @@ class Study:
     """The profile on photos whose seeds can be scored."""
 
     def __init__(self, data: Path, runs: Path) -> None:
-        splits = ("train", "train_official", "val")
-        profile = replace(
-            photo(), source=lambda folder: PhotoFolder.at(folder, ANIMALS, splits, longest_side=320)
-        )
-        self.pipeline, self.store = Pipeline(profile, data), Store(runs, data)
+        splits, profile = ("train", "train_official", "val"), photo()
+        source = Photos(ANIMALS, splits=splits, longest_side=320)
+        profile = replace(profile, data=replace(profile.data, source=source))
+        self.pipeline = Pipeline(profile, data, runs=runs)
+        self.store = self.pipeline.store
         self.images: Images = self.pipeline.images("train_official")
         self.saliency = Saliency.by_u2netp(self.images)
 
     def cams(self, rng_seed: int, scale: float) -> Cams:
         """Make the seeds' maps with a classifier trained on the split train."""
-        classifier = self.pipeline.classifier("vgg16", rng_seed)
+        classifier = self.pipeline.classifier("plain", rng_seed)
         return Cams(classifier=classifier, images=self.images, scale=scale)
 
     def quality_lines(self, phase: str) -> Iterator[dict]:
         """Where the scores lie on the foreground, and the quality of seeds made of them."""
         rng_seed, first = PHASES[phase]
-        scales = self.pipeline.profile.scales
+        scales = self.pipeline.profile.cams.scales
         run(
             [self.cams(rng_seed, scale) for scale in scales] + [self.saliency],
             self.store,
@@ -185,26 +183,26 @@ class Study:
         """Label maps of the whole split by their name."""
         if name == "masks":
             return TrueLabels(images=self.images)
-        cams = self.cams(rng_seed, self.pipeline.profile.scales[0])
+        cams = self.cams(rng_seed, self.pipeline.profile.cams.scales[0])
         if name == "T":
-            return ThresholdSeeds(cams=cams, saliency=self.saliency)
+            return Seeds(cams=cams, saliency=self.saliency, rule=ThresholdSeed())
         crf, cam_floor = CRF_VARIANTS[name]
-        return CrfSeeds(cams=cams, saliency=self.saliency, crf=crf, cam_floor=cam_floor)
+        return Seeds(cams=cams, saliency=self.saliency, rule=CrfSeed(crf, cam_floor=cam_floor))
 
     def training_line(self, name: str, phase: str) -> dict:
         """Train a segmenter and score it on val."""
         rng_seed, profile = PHASES[phase][0], self.pipeline.profile
         segmenter = Segmenter(
             labels=tuple(self.labels(each, rng_seed) for each in TRAINED[name]),
-            network=profile.segmenters["vgg16"],
-            schedule=replace(profile.segmenter_schedule, steps=300),
-            augmentation=replace(profile.segmenter_augmentation, crop=129),
-            sharpness=profile.sharpness,
+            network=profile.segmenter.networks["plain"],
+            schedule=replace(profile.segmenter.schedule, steps=300),
+            augmentation=replace(profile.segmenter.augmentation, crop=129),
+            sharpness=profile.weighting.sharpness,
             rng_seed=rng_seed,
         )
         stage = SegmenterScore(segmenter=segmenter, images=self.pipeline.images("val"))
         run([stage], self.store, workers=1)
-        found, record = read_score(self.store, stage), self.store.provenance(segmenter)
+        found, record = stage.read(self.store), self.store.provenance(segmenter)
         counts = np.array(found["confusion"], float)[1:-1]
         return {
             "what": "training",

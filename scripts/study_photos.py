@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from wsss.data.voc import Subset
-from wsss.engine import default_runs
 from wsss.errors import told_in_one_line
 from wsss.files import atomic_write
-from wsss.pipeline import PilotRecipe, Pipeline, Profile
-from wsss.profiles import photo
-from wsss.stages import PhotoFolder, Store, read_score
+from wsss.paper import PilotRecipe
+from wsss.pipeline import Pipeline
+from wsss.profiles import Profile, photo
+from wsss.stages import Photos
 
 # Images a class, crop, steps at least: a training ends with a whole epoch.
 CHOICES = ((250, 161, 750), (250, 225, 375), (250, 161, 375), (150, 161, 750))
@@ -30,23 +30,19 @@ def variants() -> Iterator[tuple[dict[str, int], Profile]]:
     """Yield every choice and the profile it makes."""
     profile = photo()
     for per_class, crop, steps in CHOICES:
+        subset = Subset("train", keep="train_official", per_class=per_class)
+        augmentation = replace(profile.segmenter.augmentation, crop=crop)
+        assert isinstance(profile.data.source, Photos)
+        source = replace(profile.data.source, subset=subset)
         yield (
             {"per class": per_class, "crop": crop},
             replace(
                 profile,
-                source=lambda data, n=per_class: resized(profile.source(data), data, n),
-                pilot_schedule=replace(profile.pilot_schedule, steps=steps),
-                segmenter_augmentation=replace(profile.segmenter_augmentation, crop=crop),
+                data=replace(profile.data, source=source),
+                pilot=replace(profile.pilot, schedule=replace(profile.pilot.schedule, steps=steps)),
+                segmenter=replace(profile.segmenter, augmentation=augmentation),
             ),
         )
-
-
-def resized(source: PhotoFolder, data: Path, per_class: int) -> PhotoFolder:
-    """Describe the same folder with another number of images a class."""
-    subset = Subset("train", keep="train_official", per_class=per_class)
-    return PhotoFolder.at(
-        data, source.classes, source.splits, longest_side=source.longest_side, subset=subset
-    )
 
 
 def main() -> None:
@@ -55,12 +51,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    store, lines = Store(default_runs(), args.data), []
+    lines = []
     for choice, profile in variants():
-        stage = Pipeline(profile, args.data).score(PilotRecipe(0.0), 0)
-        store.ensure(stage)
-        score, origin = read_score(store, stage), store.provenance(stage.segmenter)
-        images, schedule = len(stage.segmenter.images.load(store).ids), stage.segmenter.schedule
+        lab = Pipeline(profile, args.data, compute="all")
+        stage = lab.score(PilotRecipe(0.0), 0)
+        lab.run([stage])
+        score, origin = stage.read(lab.store), lab.store.provenance(stage.segmenter)
+        images, schedule = len(stage.segmenter.images.load(lab.store).ids), stage.segmenter.schedule
         steps = images // schedule.batch_size  # of an epoch; an unfilled batch is left out
         epochs = schedule.epochs_of(steps)
         lines.append(

@@ -104,6 +104,8 @@ class Lab(Pipeline):
     def everything(self) -> None:
         """Compute in one graph what the seven tables and the claims are read from."""
         numbers: list[tuple[Stage, Testing | None]] = []
-        numbers += [(each.stage, each.testing) for each in self.asked(*TABLES)]
-        numbers += [(stage, way_of(stage, self)) for stage in claim_stages(self)]
+        for each in self.asked(*TABLES):
+            numbers.append((each.stage, each.testing))
+        for stage in claim_stages(self):
+            numbers.append((stage, way_of(stage, self)))
         self.provide(numbers)

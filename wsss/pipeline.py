@@ -313,19 +313,18 @@ class Pipeline:
             How segmenters are tested; by default the profile's way. If all ways are asked for,
             those with and without a CRF are read from one stage.
         """
-        every: tuple[Testing, ...] = get_args(Testing)
         if testing == "all":
-            tested = {way: WITH_CRF.get(way, way) for way in every}
+            ways: Sequence[Testing] = get_args(Testing)
         else:
-            way = testing or self.profile.testing
-            tested = {way: way}
+            ways = [testing or self.profile.testing]
+        held = WITH_CRF if testing == "all" else {}
         found = [get_table(each) if isinstance(each, str) else each for each in tables]
         return [
-            Asked(table, cell, rng_seed, way, self.score(cell.recipe, rng_seed, held))
+            Asked(table, cell, rng_seed, way, self.score(cell.recipe, rng_seed, held.get(way, way)))
             for table in found
             for rng_seed in self.rng_seeds
             for cell in self.cells(table)
-            for way, held in tested.items()
+            for way in ways
         ]
 
     def scores(

@@ -1,0 +1,24 @@
+from .cam import class_activation_maps, merge_cams
+from .crf import DenseCRF
+from .errors import InputError
+from .lab import Lab
+from .losses import classification_loss, seed_weights, weighted_selective_loss
+from .metrics import confusion_matrix, iou
+from .noise import block_noise
+from .seeds import crf_seed, threshold_seed
+
+__all__ = [
+    "DenseCRF",
+    "InputError",
+    "Lab",
+    "block_noise",
+    "class_activation_maps",
+    "classification_loss",
+    "confusion_matrix",
+    "crf_seed",
+    "iou",
+    "merge_cams",
+    "seed_weights",
+    "threshold_seed",
+    "weighted_selective_loss",
+]
