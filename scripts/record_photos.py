@@ -28,25 +28,23 @@ from wsss.stages import LabelScore
 def main(data: Path, out: Path) -> None:
     """Compute what is missing, and write both files."""
     lab = Lab("photo", data, compute="all")
-    cells = [
-        (table, cell.row, cell.column, rng_seed, lab.labels(cell.recipe, rng_seed))
+    scores = {
+        (table, cell.row, cell.column, rng_seed): lab.label_score(labels[0])
         for table in ("table2", "table3")
         for cell in lab.cells(get_table(table))
         for rng_seed in lab.rng_seeds
-    ]
-    scores = [(*told, lab.label_score(labels[0])) for *told, labels in cells if len(labels) == 1]
-    lab.provide((stage, None) for *_, stage in scores)
+        if len(labels := lab.labels(cell.recipe, rng_seed)) == 1
+    }
+    lab.provide((stage, None) for stage in scores.values())
     out.mkdir(parents=True, exist_ok=True)
     write(trace_lines(lab).round({"right": 5, "wrong": 5, "accuracy": 5}), out / "traces.csv")
-    write(pd.DataFrame([line(lab, *score) for score in scores]), out / "seeds.csv")
+    write(pd.DataFrame([line(lab, *each) for each in scores.items()]), out / "seeds.csv")
 
 
-def line(
-    lab: Pipeline, table: str, row: str, column: str, rng_seed: int, stage: LabelScore
-) -> dict[str, object]:
+def line(lab: Pipeline, cell: tuple[str, str, str, int], stage: LabelScore) -> dict[str, object]:
     """Read one score of seeds."""
     read = lab.read(stage)
-    told = {"table": table, "row": row, "column": column, "rng_seed": rng_seed}
+    told = dict(zip(("table", "row", "column", "rng_seed"), cell, strict=True))
     figures = {name: round(read[name], 2) for name in FIGURES}
     return told | figures | {"identity": stage.identity, "commit": read["commit"]}
 

@@ -318,10 +318,9 @@ class Pipeline:
         else:
             ways = [testing or self.profile.testing]
         held = WITH_CRF if testing == "all" else {}
-        found = [get_table(each) if isinstance(each, str) else each for each in tables]
         return [
             Asked(table, cell, rng_seed, way, self.score(cell.recipe, rng_seed, held.get(way, way)))
-            for table in found
+            for table in map(get_table, tables)
             for rng_seed in self.rng_seeds
             for cell in self.cells(table)
             for way in ways

@@ -9,14 +9,14 @@ from pandas.io.formats.style import Styler
 
 from wsss.pages.style import network_of, scale_of
 from wsss.pages.tables import plain
-from wsss.paper import Recipe, get_table
+from wsss.paper import Recipe, Table, get_table
 from wsss.pipeline import Pipeline
 from wsss.stages import Labels
 
 FIGURES = ["mIoU", "precision", "recall", "missed", "unknown"]
 
 
-def show_seed_quality(lab: Pipeline, table: str) -> Styler:
+def show_seed_quality(lab: Pipeline, table: str | Table) -> Styler:
     """Score the seeds of a table's cells that have only one.
 
     Returns
@@ -30,7 +30,7 @@ def show_seed_quality(lab: Pipeline, table: str) -> Styler:
         if isinstance(cell.recipe, Recipe) and len(labels[0]) == 1:
             titles = {found.row_title: cell.row, found.column_title: cell.column}
             seeds.append((titles, [each for (each,) in labels]))
-    return plain(_mean_qualities(lab, seeds), f"{table}_seeds")
+    return plain(_mean_qualities(lab, seeds), f"{found.name}_seeds")
 
 
 def show_each_seed(lab: Pipeline, recipe: Recipe) -> Styler:

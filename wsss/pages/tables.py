@@ -19,7 +19,7 @@ TINY = 1e-6  # a difference of the paper below this is none
 BESIDE = "photo"  # the profile whose recorded figures stand beside another's
 
 
-def show_table(lab: Pipeline, table: str) -> Styler | Markdown:
+def show_table(lab: Pipeline, table: str | Table) -> Styler | Markdown:
     """Show a table: the paper's figures, ours with their spread, and the difference.
 
     Figures that are recorded of photos, tested in the same way, get a last column, in which a dash
@@ -30,7 +30,7 @@ def show_table(lab: Pipeline, table: str) -> Styler | Markdown:
         return Markdown(f"Profile {profile} computes no cell of this table.")
     lines = summary(scores, found, profile)
     theirs = Records(RESULTS / BESIDE).scores
-    theirs = theirs[(theirs["table"] == table) & theirs["testing"].isin(scores["testing"])]
+    theirs = theirs[(theirs["table"] == found.name) & theirs["testing"].isin(scores["testing"])]
     if profile != BESIDE and not theirs.empty:
         cells = {
             (str(row), str(column)): spread(pd.Series(cell["miou"]))
@@ -38,17 +38,17 @@ def show_table(lab: Pipeline, table: str) -> Styler | Markdown:
         }
         keys = zip(lines[found.row_title], lines[found.column_title], strict=True)
         lines[BESIDE] = [cells.get(key, "–") for key in keys]
-    return plain(lines, table)
+    return plain(lines, found.name)
 
 
-def show_differences(lab: Pipeline, table: str, pairs: Pairs) -> Styler | Markdown:
+def show_differences(lab: Pipeline, table: str | Table, pairs: Pairs) -> Styler | Markdown:
     """Compare columns of a table within each row and random seed.
 
     Parameters
     ----------
     lab : Pipeline
         Profile and results.
-    table : str
+    table : str or Table
         Which table.
     pairs : sequence of (str, str)
         Columns a and b; shown is a - b. What a row lacks is left out.
@@ -75,7 +75,7 @@ def show_differences(lab: Pipeline, table: str, pairs: Pairs) -> Styler | Markdo
     return plain(pd.DataFrame(lines), "paired")
 
 
-def count_signs(lab: Pipeline, table: str, pairs: Pairs) -> Markdown | None:
+def count_signs(lab: Pipeline, table: str | Table, pairs: Pairs) -> Markdown | None:
     """Say in words how often the differences go the paper's way, where it has a difference.
 
     Returns
@@ -100,7 +100,7 @@ def count_signs(lab: Pipeline, table: str, pairs: Pairs) -> Markdown | None:
     )
 
 
-def show_shares(lab: Pipeline, table: str, row: str, column: str) -> Styler:
+def show_shares(lab: Pipeline, table: str | Table, row: str, column: str) -> Styler:
     """Show every cell of a table as a share of one, in percent: the paper's figures and ours.
 
     Ours is divided by the cell with the same random seed: mean ± standard deviation.

@@ -192,8 +192,10 @@ BESIDE = {t.name: t for t in (CLAIM13, ONE_OR_TWELVE)}
 """What else has a name: asked for alone, never with the seven."""
 
 
-def get_table(name: str) -> Table:
+def get_table(name: str | Table) -> Table:
     """Look a table up by its name: ``table1`` to ``table7``, ``claim13``, ``one_or_twelve``.
+
+    A table itself is returned as it is, so that one of your own goes wherever a name does.
 
     Raises
     ------
@@ -205,6 +207,8 @@ def get_table(name: str) -> Table:
     >>> get_table("table5").title
     'Weighted selective training'
     """
+    if isinstance(name, Table):
+        return name
     every = TABLES | BESIDE
     if name not in every:
         raise InputError(f"unknown table '{name}'; there are {', '.join(every)}")
