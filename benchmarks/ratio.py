@@ -28,7 +28,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from wsss.files import atomic_write
-from wsss.stages.store import environment
+from wsss.stages.provenance import environment
 
 RESULTS = Path(__file__).parent / "results"
 Run = Callable[[], object]

@@ -47,7 +47,7 @@ from wsss.stages import (
     default_runs,
     run,
 )
-from wsss.stages.store import commit
+from wsss.stages.provenance import commit
 
 PHASES = {"choose": (10, 0), "confirm": (0, 1), "repeat": (1, 2)}
 """Random seed of the classifier, and first of every fourth image."""

@@ -1,4 +1,4 @@
-"""Files that are never there by half, and contents that are read again only once they changed."""
+"""Files that are never there by half, known by checksums, and read again only once they changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +15,8 @@ SETTLED = 2.0
 """Seconds after which a file that changes again has another time of change on any file system."""
 KEPT = 100
 """Entries of a cache that stay; older ones go first."""
+SUMS = "SHA256SUMS"
+"""Checksums of a folder's files, as ``sha256sum --check`` reads them."""
 
 
 @contextmanager
@@ -35,9 +37,67 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield aside
+        _flush(aside)
         os.replace(aside, path)  # noqa: PTH105  (the call whose atomicity is documented)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
+    """Write down the checksums of all files of a folder, and flush them to the disk.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / "score.json").write_text("{}")
+    ...     seal(folder)
+    ...     before, _ = find_damage(folder), (folder / "score.json").write_text("{ ")
+    ...     before, find_damage(folder)
+    (None, 'score.json has changed since it was written')
+    """
+    lines = []
+    for path in _files(folder, leave_out):
+        _flush(path)
+        lines.append(f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n")
+    (folder / SUMS).write_text("".join(lines))
+    _flush(folder / SUMS)
+
+
+def find_damage(folder: Path, leave_out: Collection[str] = ()) -> str | None:
+    """Say what is wrong with a folder that was sealed; None if it is as it was."""
+    try:
+        lines = (folder / SUMS).read_text().splitlines()
+    except (OSError, ValueError) as error:
+        return f"{SUMS} cannot be read ({type(error).__name__})"
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    there = {path.relative_to(folder).as_posix() for path in _files(folder, leave_out)}
+    if absent := sorted(sums.keys() - there):
+        return f"{absent[0]!r} is missing"
+    if strange := sorted(there - sums.keys()):
+        return f"{strange[0]!r} is not among its files"
+    try:
+        changed = [name for name, digest in sums.items() if _digest(folder / name) != digest]
+    except OSError as error:
+        return str(error)
+    return f"{changed[0]} has changed since it was written" if changed else None
+
+
+def _files(folder: Path, leave_out: Collection[str] = ()) -> list[Path]:
+    left = {SUMS, *leave_out}
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in left)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Have a file on the disk, so that a power cut after its renaming finds it whole."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def remembered(

@@ -150,7 +150,7 @@ def _run(
     """Execute one notebook; its output appears whole or not at all."""
     from papermill import PapermillExecutionError, execute_notebook
 
-    from wsss.stages.store import environment
+    from wsss.stages.provenance import environment
 
     partial, report = output.with_suffix(".partial.ipynb"), output.with_suffix(".err.txt")
     say(f"{notebook.name}: started, profile {given['profile']}")

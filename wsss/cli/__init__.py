@@ -20,6 +20,7 @@ from wsss.cli.options import (
     names,
 )
 from wsss.cli.reproduce import reproduce
+from wsss.cli.verify import verify
 from wsss.cli.weights import weights_app
 from wsss.errors import told_in_one_line
 
@@ -32,6 +33,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 app.command(cls=WithRngSeeds)(reproduce)
 app.command("export-voc-test")(export_voc_test)
+app.command()(verify)
 
 
 @app.command(cls=WithRngSeeds)

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import resource
+import re
 import shutil
-import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock
 
 from wsss.errors import InputError
+from wsss.files import find_damage, seal
 from wsss.paper import Testing
+from wsss.stages.provenance import write_provenance
 from wsss.stages.records import CLONE, Records
 from wsss.stages.stage import Stage, canonical_json
 
-RECORDED_PACKAGES = ("wsss", "torch", "torchvision", "numpy", "opencv-python-headless")
-
+CHECKPOINT = "checkpoint.pt"
+IDENTITY = re.compile("[0-9a-f]{20}")
+"""What a folder of a result is called; locks and unfinished ones have an ending."""
 
 State = Literal["computed", "recorded", "missing"]
 
@@ -71,6 +70,7 @@ class Store:
         self.runs = runs.absolute()  # workers elsewhere may stand in another folder
         self.records = records or Records()
         self._data = data and data.absolute()
+        self._sound: set[Path] = set()
 
     @property
     def data(self) -> Path:
@@ -93,13 +93,19 @@ class Store:
         Raises
         ------
         InputError
-            If it is not.
+            If it is not, or is not as it was written.
         """
+        path = self.path(stage)
         if not self.done(stage):
-            raise InputError(
-                f"{self.path(stage)}: this {stage.name} is not computed yet; `Lab.run` does it"
-            )
-        return self.path(stage)
+            raise InputError(f"{path}: this {stage.name} is not computed yet; `Lab.run` does it")
+        if path not in self._sound:  # once a process
+            if damage := find_damage(path):
+                raise InputError(
+                    f"{path}: this {stage.name} is damaged, {damage}; `wsss verify --repair` takes "
+                    "it away, and what needs it computes it again"
+                )
+            self._sound.add(path)
+        return path
 
     def origin(self, stage: Stage, testing: Testing | None = None) -> Origin:
         """Say where the number that a stage stands for comes from.
@@ -181,14 +187,29 @@ class Store:
         before = type(stages[0]).compute_together(stages, parts, inputs) or 0.0
         seconds = (before + time.perf_counter() - clock) / len(stages)  # each one's share
         for stage, part in zip(stages, parts, strict=True):
-            _write_provenance(part, stage, started, seconds)
+            write_provenance(part, stage, started, seconds)
+            seal(part, leave_out=[CHECKPOINT])
             part.replace(self.path(stage))
             # Until here a kill would have found the training at its last epoch.
-            (self.path(stage) / "checkpoint.pt").unlink(missing_ok=True)
+            (self.path(stage) / CHECKPOINT).unlink(missing_ok=True)
 
     def _beside(self, stage: Stage, suffix: str) -> Path:
         path = self.path(stage)
         return path.with_name(path.name + suffix)
+
+    def verify(self) -> Iterator[tuple[Path, str | None, list[Path]]]:
+        """Look through all results, whatever they are: where, what is wrong, what was made of it.
+
+        What was made of something that is damaged now was made of what was sound then.
+        """
+        found = [path for path in sorted(self.runs.glob("*/*")) if IDENTITY.fullmatch(path.name)]
+        made_of: dict[str, list[Path]] = {}
+        for path in found:
+            with suppress(OSError, ValueError, KeyError, TypeError):  # damaged itself
+                for parent in json.loads((path / "provenance.json").read_text())["parents"]:
+                    made_of.setdefault(parent[:20], []).append(path)
+        for path in found:
+            yield path, find_damage(path, [CHECKPOINT]), made_of.get(path.name, [])
 
     def provenance(self, stage: Stage) -> dict:
         """Read what was written down when a stage was computed."""
@@ -224,18 +245,6 @@ def default_runs() -> Path:
     return CLONE / "runs" if (CLONE / "notebooks").is_dir() else Path("runs")
 
 
-def _write_provenance(part: Path, stage: Stage, started: datetime, seconds: float) -> None:
-    record = {
-        "identity": stage.identity,
-        "parents": [parent.identity for parent in stage.parents()],
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
-        "process_peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        **environment(),
-    }
-    (part / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
-
-
 def _keep_only(part: Path, patterns: Sequence[str]) -> None:
     """Make the folder, and drop what a killed run left that no stage goes on from."""
     part.mkdir(exist_ok=True)
@@ -243,56 +252,3 @@ def _keep_only(part: Path, patterns: Sequence[str]) -> None:
     for path in part.iterdir():
         if path not in kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-@cache
-def environment() -> dict:
-    """Commit, versions and hardware of this process."""
-    return {
-        "commit": commit(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in RECORDED_PACKAGES},
-        "processor": _processor(),
-        "device": _device(),
-        "threads": _threads(),
-    }
-
-
-def commit() -> str:
-    """Commit of the source, with a "+" if files differ from it; "unknown" outside a checkout."""
-    here = Path(__file__).parent
-    try:
-        _git("ls-files", "--error-unmatch", __file__, where=here)  # in a checkout of ours?
-        head = _git("rev-parse", "--short=12", "HEAD", where=here)
-        sources = [":/", *(f":(top,exclude){made}" for made in ("results", "benchmarks/results"))]
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *sources, where=here)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("+" if changed else "")
-
-
-def _git(*arguments: str, where: Path) -> str:
-    return subprocess.run(
-        ["git", *arguments], cwd=where, capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]} x {len(names)}" if names else "unknown"

@@ -1,0 +1,91 @@
+"""How a result came about: seconds, memory, commit, versions and hardware, kept with it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from wsss.stages.stage import Stage
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None
+
+RECORDED_PACKAGES = ("wsss", "torch", "torchvision", "numpy", "opencv-python-headless")
+
+
+def write_provenance(part: Path, stage: Stage, started: datetime, seconds: float) -> None:
+    """Write ``provenance.json``; a parent is named by its identity."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 if resource else None
+    record = {
+        "identity": stage.identity,
+        "parents": [parent.identity for parent in stage.parents()],
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "process_peak_memory_mb": peak,
+        **environment(),
+    }
+    (part / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def environment() -> dict:
+    """Commit, versions and hardware of this process."""
+    return {**_unchanging(), "device": _device()}
+
+
+@cache
+def _unchanging() -> dict:
+    return {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in RECORDED_PACKAGES},
+        "processor": _processor(),
+        "threads": _threads(),
+    }
+
+
+def commit() -> str:
+    """Commit of the source, with a "+" if files differ from it; "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        _git("ls-files", "--error-unmatch", __file__, where=here)  # in a checkout of ours?
+        head = _git("rev-parse", "--short=12", "HEAD", where=here)
+        sources = [":/", *(f":(top,exclude){made}" for made in ("results", "benchmarks/results"))]
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *sources, where=here)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(*arguments: str, where: Path) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=where, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _device() -> str:
+    import torch
+
+    used = torch.cuda.is_initialized()  # to ask for its name would wake a GPU that sleeps
+    return torch.cuda.get_device_name() if used else "cpu"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]} x {len(names)}" if names else "unknown"
