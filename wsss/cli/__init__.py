@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import signal
+import sys
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -71,8 +73,17 @@ def plan(
     typer.echo(make_plan(lab, Gpu(tflops, share)))
 
 
+def _interrupted(*_: object) -> NoReturn:
+    """End at Ctrl-C in one line; click would only say "Aborted"."""
+    print("\ninterrupted: what is finished is kept, the same command goes on", file=sys.stderr)
+    sys.exit(130)
+
+
 def main() -> None:
     """Run the command; bad input ends in one line and status 2."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Of the process that cleans up behind workers, which would warn after an interruption.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    signal.signal(signal.SIGINT, _interrupted)
     with told_in_one_line():
         app()

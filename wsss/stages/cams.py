@@ -32,6 +32,7 @@ class Cams(Stage):
         Whether the classifier's bias is added, see `wsss.cam.class_activation_maps`.
     """
 
+    on_gpu = True
     stage: Literal["cams"] = "cams"
     version: Literal[1] = 1
     classifier: Classifier

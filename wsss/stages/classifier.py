@@ -122,6 +122,7 @@ def read_network(folder: Path, spec: NetworkSpec, head: Head) -> Network:
 class Classifier(Stage):
     """A classifier trained on image-level labels alone (Eq. 1)."""
 
+    on_gpu = True
     resumes_from = ("checkpoint.pt",)
 
     stage: Literal["classifier"] = "classifier"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from wsss.errors import InputError
 from wsss.stages.stage import Stage
 from wsss.stages.store import Store
 
@@ -124,10 +127,13 @@ def run(
     store : Store
         Where results lie; what is there is not computed again.
     workers : int, optional
-        Local processes of one thread each; by default one a GPU, or one a core where there are
-        none. With 1 all runs in this process. Several GPUs are dealt out to them in turn.
+        Local processes of one thread each, by default one a core. With 1 all runs in this process.
+        Where there are GPUs, each belongs to one process, and stages that use one
+        (`Stage.on_gpu`) run there, one at a time; the others work beside them.
     scheduler : str, optional
         Address of a Dask scheduler whose workers see the same files; no local ones are started.
+        Workers of it that were started with ``--resources GPU=1`` get the stages for GPUs, those
+        with ``--resources CPU=1`` the others.
     quiet : bool
         Show no progress.
 
@@ -154,13 +160,11 @@ def run(
 
 
 def default_workers() -> int:
-    """One worker a GPU, else one a core that this process may use, if each finds 2 GB of memory."""
-    if gpus := visible_gpus():
-        return len(gpus)
+    """One worker a core that this process may use, if each finds 2 GB; at least one a GPU."""
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 
-    return min(CPU_COUNT, max(1, int(MEMORY_LIMIT // 2e9)))
+    return max(min(CPU_COUNT, int(MEMORY_LIMIT // 2e9)), len(visible_gpus()), 1)
 
 
 def visible_gpus() -> list[str]:
@@ -179,19 +183,27 @@ def _run_here(tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
 
 
 def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
 
-    futures = {}
+    futures, offered = {}, _offered(client)
     for task in tasks:
         parents = {parent.identity: parent for stage in task for parent in stage.parents()}
         awaited = {futures[identity] for identity in parents if identity in futures}
         # Identity and folder are the task's key: two clients of one scheduler share the work.
         key = "-".join([task[0].name, *(stage.identity for stage in task), str(store.runs)])
-        future = client.submit(_ensure, task, store, list(awaited), key=key)
+        kind = "GPU" if task[0].on_gpu else "CPU"
+        needs = {kind: 1} if kind in offered else None
+        future = client.submit(_ensure, task, store, list(awaited), key=key, resources=needs)
         futures |= {stage.identity: future for stage in task}
     of = {futures[task[0].identity].key: task for task in tasks}
     for future in as_completed(set(futures.values())):
-        progress.ends(of[future.key], future.result())
+        try:
+            progress.ends(of[future.key], future.result())
+        except KilledWorker as error:
+            raise InputError(
+                f"{of[future.key][0].name}: workers died {error.allowed_failures + 1} times at it, "
+                "most likely for lack of memory; what is finished stays, try fewer --workers"
+            ) from error
 
 
 def _ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
@@ -213,26 +225,71 @@ def _ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
 @contextmanager
 def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     import dask.config
-    from distributed import Client, LocalCluster
+    from distributed import Client, Scheduler, SpecCluster
 
     if scheduler is not None:
         with Client(scheduler) as client:
             yield client
         return
-    with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
-        _script_not_run_again(),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address=":0",
-            memory_limit=None,  # a worker near the limit would be stopped, then killed
-            silence_logs=logging.CRITICAL,  # an InputError in a worker is told once, by us
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        _deal_out(visible_gpus(), client)
-        yield client
+    here = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
+    environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(environment))
+        stack.enter_context(_script_not_run_again())
+        with _interruptions_kept_from_workers():
+            cluster = SpecCluster(
+                scheduler={"cls": Scheduler, "options": here},
+                workers=local_workers(workers, visible_gpus()),
+                silence_logs=logging.CRITICAL,  # pyright: ignore  (an error is told once, by us)
+            )
+            stack.enter_context(cluster)
+        yield stack.enter_context(Client(cluster))
+
+
+@contextmanager
+def _interruptions_kept_from_workers() -> Iterator[None]:
+    """Let processes that start meanwhile ignore Ctrl-C: this one ends them, without tracebacks."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are none of its business
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def local_workers(count: int, gpus: Sequence[str]) -> dict[int, dict[str, Any]]:
+    """Describe the processes of this machine: the first ones own a GPU each, the others see none.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    gpus : sequence of str
+        Names of the GPUs, as CUDA_VISIBLE_DEVICES has them.
+    """
+    from distributed import Nanny
+
+    options: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "nthreads": 1,
+        "dashboard": False,
+        "memory_limit": None,  # a worker near the limit would be stopped, then killed
+        "silence_logs": logging.CRITICAL,
+    }
+    described = {}
+    for number in range(count):
+        name = gpus[number] if number < len(gpus) else ""
+        own = {"env": {"CUDA_VISIBLE_DEVICES": name}, "resources": {"GPU" if name else "CPU": 1}}
+        described[number] = {"cls": Nanny, "options": options | (own if gpus else {})}
+    return described
+
+
+def _offered(client: Client) -> set[str]:
+    """Kinds of work that some worker was started for."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return {kind for worker in workers for kind in worker["resources"]}
 
 
 @contextmanager
@@ -249,18 +306,6 @@ def _script_not_run_again() -> Iterator[None]:
         yield
     finally:
         vars(main).update(hidden)
-
-
-def _deal_out(gpus: Sequence[str], client: Client) -> None:
-    """Let each local worker see one GPU only, before its first stage looks for one."""
-    from distributed import Worker, WorkerPlugin
-
-    class OneGpu(WorkerPlugin):
-        def setup(self, worker: Worker) -> None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = gpus[int(worker.name) % len(gpus)]
-
-    if gpus:
-        client.register_plugin(OneGpu())
 
 
 class _Progress:

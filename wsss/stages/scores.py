@@ -31,6 +31,7 @@ class SegmenterScore(Stage):
         How it is tested. With a CRF the score without it is kept too, since it comes along.
     """
 
+    on_gpu = True
     stage: Literal["segmenter_score"] = "segmenter_score"
     version: Literal[1] = 1
     segmenter: Segmenter

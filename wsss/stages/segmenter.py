@@ -27,6 +27,7 @@ class Segmenter(Stage):
     0 and "counted".
     """
 
+    on_gpu = True
     resumes_from = ("checkpoint.pt",)
 
     stage: Literal["segmenter"] = "segmenter"

@@ -41,6 +41,7 @@ class WeightTrace(Stage):
         Of so many images, the first ones, the predictions and weights themselves are kept.
     """
 
+    on_gpu = True
     resumes_from = ("checkpoint.pt", "epoch_*.npz")
 
     stage: Literal["weight_trace"] = "weight_trace"
