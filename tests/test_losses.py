@@ -20,12 +20,14 @@ from torch.profiler import ProfilerActivity, profile
 from wsss.errors import InputError
 from wsss.losses import (
     Unknown,
+    WeightedSelectiveLoss,
     classification_loss,
-    count_votes,
+    reference_loss,
     seed_weights,
     weighted_selective_loss,
     weighted_selective_sum,
 )
+from wsss.votes import count_votes
 
 UNKNOWN = 255
 SHARPNESS = st.floats(0, 20)
@@ -507,7 +509,7 @@ def test_a_label_out_of_range_is_refused(bad: int) -> None:
         ((1, 3, 4, 4), (2, 1, 4, 4)),
         ((1, 3, 4, 4), (1, 1, 4, 5)),
         ((1, 3, 4, 4), (1, 0, 4, 4)),
-        ((3, 4, 4), (1, 4, 4)),
+        ((3,), (1,)),
     ],
 )
 @pytest.mark.parametrize("function", [weighted_selective_loss, seed_weights])
@@ -551,3 +553,127 @@ def test_a_huge_sharpness_is_a_hard_choice(case: tuple[Tensor, Tensor], sharpnes
     assert loss.item() == pytest.approx(hard.item(), rel=1e-6)
     assert gradient(loss, logits).isfinite().all()
     assert seed_weights(logits, seeds, sharpness=sharpness).isfinite().all()
+
+
+# --- composition ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def batch() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 5, 6, generator=generator, dtype=torch.float64)
+    seeds = torch.randint(0, 4, (2, 3, 5, 6), generator=generator)
+    seeds[torch.rand(seeds.shape, generator=generator) < 0.3] = UNKNOWN
+    return logits, seeds
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases(), SHARPNESS)
+def test_fast_is_the_reference(case: tuple[Tensor, Tensor], sharpness: float) -> None:
+    logits, seeds = case[0].double().requires_grad_(), case[1]
+    fast = weighted_selective_loss(logits, seeds, sharpness=sharpness)
+    plain = reference_loss(logits, seeds, sharpness)
+    torch.testing.assert_close(fast, plain)
+    torch.testing.assert_close(gradient(fast, logits), gradient(plain, logits))
+
+
+@pytest.mark.parametrize("space", [(), (30,), (5, 6), (5, 3, 2), (5, 1, 3, 2)])
+def test_any_number_of_spatial_dimensions(batch, space) -> None:
+    logits, seeds = (each.reshape(2, -1, *space) if space else each[..., 0, 0] for each in batch)
+    torch.testing.assert_close(
+        weighted_selective_loss(logits, seeds), reference_loss(logits, seeds)
+    )
+
+
+def test_transforms_of_functions(batch) -> None:
+    logits, seeds = batch
+
+    def one(each: Tensor, maps: Tensor) -> Tensor:
+        return weighted_selective_loss(each[None], maps[None])
+
+    def slow(each: Tensor, maps: Tensor) -> Tensor:
+        return reference_loss(each[None], maps[None])
+
+    torch.testing.assert_close(
+        torch.func.vmap(torch.func.grad(one))(logits, seeds),
+        torch.func.vmap(torch.func.grad(slow))(logits, seeds),
+    )
+    twice = torch.func.jacrev(torch.func.jacrev(lambda each: one(each, seeds[0, :, :2, :2])))
+    small = logits[0, :, :2, :2]
+    expected = torch.func.jacrev(torch.func.jacrev(lambda each: slow(each, seeds[0, :, :2, :2])))
+    torch.testing.assert_close(twice(small), expected(small))
+
+
+def test_a_second_backward_pass(batch) -> None:
+    logits, seeds = batch[0].requires_grad_(), batch[1]
+    assert torch.autograd.gradgradcheck(lambda each: weighted_selective_loss(each, seeds), logits)
+
+
+@pytest.mark.slow
+def test_compiled_in_one_graph_and_exported(batch) -> None:
+    logits, seeds = batch[0].float(), batch[1]
+    compiled = torch.compile(weighted_selective_loss, fullgraph=True)
+    ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
+    torch.testing.assert_close(
+        gradient(compiled(ours, seeds), ours),
+        gradient(weighted_selective_loss(theirs, seeds), theirs),
+    )
+    for strict in (False, True):
+        program = torch.export.export(WeightedSelectiveLoss(), (logits, seeds), strict=strict)
+        torch.testing.assert_close(
+            program.module()(logits, seeds), weighted_selective_loss(logits, seeds)
+        )
+
+
+def test_meta_tensors_have_no_labels_to_look_at(batch) -> None:
+    logits, seeds = (each.to("meta") for each in batch)
+    assert weighted_selective_loss(logits, seeds).shape == ()
+    assert weighted_selective_loss(logits, seeds, reduction="none").shape == (2, 5, 6)
+
+
+def test_reductions(batch) -> None:
+    logits, seeds = batch
+    each = weighted_selective_loss(logits, seeds, reduction="none")
+    total = weighted_selective_loss(logits, seeds, reduction="sum")
+    torch.testing.assert_close(each.sum(), total)
+    torch.testing.assert_close(total / any_labelled(seeds), weighted_selective_loss(logits, seeds))
+    with pytest.raises(InputError, match="reduction is 'max'"):
+        weighted_selective_loss(logits, seeds, reduction="max")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_class_weights_of_one_seed_are_those_of_cross_entropy(batch, reduction) -> None:
+    logits, seeds = batch[0].requires_grad_(), batch[1][:, :1]
+    weights = torch.tensor([0.2, 1.0, 3.0, 0.5], dtype=torch.float64)
+    ours = weighted_selective_loss(logits, seeds, class_weights=weights, reduction=reduction)
+    theirs = F.cross_entropy(
+        logits, seeds[:, 0], weight=weights, ignore_index=UNKNOWN, reduction=reduction
+    )
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(gradient(ours.sum(), logits), gradient(theirs.sum(), logits))
+
+
+def test_equal_class_weights_change_no_mean(batch) -> None:
+    logits, seeds = batch
+    torch.testing.assert_close(
+        weighted_selective_loss(logits, seeds, class_weights=torch.full((4,), 7.0)),
+        weighted_selective_loss(logits, seeds),
+    )
+
+
+@pytest.mark.parametrize("unknown", get_args(Unknown))
+def test_a_seed_of_prior_two_counts_as_two(batch, unknown: Unknown) -> None:
+    logits, seeds = batch
+    torch.testing.assert_close(
+        weighted_selective_loss(
+            logits, seeds, priors=torch.tensor([2.0, 1.0, 1.0]), unknown=unknown
+        ),
+        weighted_selective_loss(logits, torch.cat([seeds, seeds[:, :1]], 1), unknown=unknown),
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bool, torch.complex64])
+@pytest.mark.parametrize("function", [weighted_selective_loss, seed_weights])
+def test_seeds_that_are_no_integers_are_refused(function, dtype: torch.dtype) -> None:
+    with pytest.raises(InputError, match=f"seeds are {dtype}; they hold integer labels"):
+        function(torch.zeros(1, 2, 3), torch.zeros(1, 1, 3, dtype=dtype))

@@ -2,7 +2,13 @@ from .cam import class_activation_maps, merge_cams
 from .crf import DenseCRF
 from .errors import InputError
 from .lab import Lab
-from .losses import classification_loss, seed_weights, weighted_selective_loss
+from .losses import (
+    WeightedSelectiveLoss,
+    classification_loss,
+    seed_weights,
+    weighted_selective_loss,
+    weighted_selective_sum,
+)
 from .metrics import confusion_matrix, iou
 from .noise import block_noise
 from .seeds import crf_seed, threshold_seed
@@ -11,6 +17,7 @@ __all__ = [
     "DenseCRF",
     "InputError",
     "Lab",
+    "WeightedSelectiveLoss",
     "block_noise",
     "class_activation_maps",
     "classification_loss",
@@ -21,4 +28,5 @@ __all__ = [
     "seed_weights",
     "threshold_seed",
     "weighted_selective_loss",
+    "weighted_selective_sum",
 ]

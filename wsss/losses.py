@@ -7,12 +7,51 @@ from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch import Tensor, nn
 
 from wsss.errors import InputError
+from wsss.votes import count_votes, predict, transformed, voted_cross_entropy
 
 Unknown = Literal["counted", "left_out"]
+Reduction = Literal["mean", "sum", "none"]
+
+
+def reference_loss(
+    logits: Tensor, seeds: Tensor, sharpness: float = 1.0, ignore_index: int = 255
+) -> Tensor:
+    """Weighted selective training as the paper writes it: Eq. 5 to 7, line by line.
+
+    `weighted_selective_loss` is the same, faster and in less memory; the printed equations lack the
+    minus sign, and divide by the number of pixels where this divides by that of labelled ones.
+
+    Parameters
+    ----------
+    logits : (N, L, *) float
+        Scores before the softmax, label 0 is background.
+    seeds : (N, K, *) integer
+        K pseudo-masks an image.
+    sharpness : float
+        s of Eq. 6.
+    ignore_index : int
+        Marks a pixel that a seed says nothing about.
+
+    Examples
+    --------
+    >>> logits = torch.tensor([[[0., 0., 0.], [-2., 2., 2.]]])  # (1, 2, 3): predicts 0 1 1
+    >>> seeds = torch.tensor([[[0, 1, 255], [1, 1, 1]]])        # (1, 2, 3): two seeds
+    >>> reference_loss(logits, seeds), weighted_selective_loss(logits, seeds)
+    (tensor(0.2948), tensor(0.2948))
+
+    References
+    ----------
+    Fan et al., Sec. 4.5, Eq. 5-7.
+    """
+    known = seeds != ignore_index
+    log_p = torch.log_softmax(logits, dim=1)
+    agrees = seeds == logits.argmax(1, keepdim=True)  # Eq. 7
+    weights = torch.softmax(sharpness * agrees.to(logits.dtype), dim=1)  # Eq. 6
+    losses = -log_p.gather(1, seeds.where(known, 0).long())  # of each seed, (N, K, *)
+    return (weights * losses * known).sum() / known.any(1).sum().clamp(min=1)  # Eq. 5
 
 
 def classification_loss(logits: Tensor, present: Tensor) -> Tensor:
@@ -71,10 +110,10 @@ def seed_weights(
 
     Parameters
     ----------
-    logits : (N, L, H, W) float
+    logits : (N, L, *) float
         Scores before the softmax, L = C + 1, label 0 is background. Only their argmax is used, so
         no gradient flows.
-    seeds : (N, K, H, W) integer
+    seeds : (N, K, *) integer
         K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
     sharpness : float
         s of Eq. 6, not negative. Zero gives every seed the weight 1 / K, hence Eq. 4.
@@ -90,7 +129,7 @@ def seed_weights(
 
     Returns
     -------
-    (N, K, H, W) float
+    (N, K, *) float
         Weights in [0, 1], summing to one over K where no seed is unknown. Elsewhere to less if
         unknown seeds are counted, to one or (where all are unknown) zero if they are left out.
 
@@ -117,7 +156,7 @@ def seed_weights(
     """
     _check(logits, seeds, sharpness, unknown)
     ignored = seeds == ignore_index
-    agrees = seeds == _predicted(logits)  # (N, K, H, W), Eq. 7
+    agrees = seeds == predict(logits)  # (N, K, *), Eq. 7
     scores = sharpness * agrees.to(logits.dtype)
     if unknown == "left_out":
         scores = scores.masked_fill(ignored, -math.inf)
@@ -132,26 +171,22 @@ def weighted_selective_loss(
     sharpness: float = 1.0,
     unknown: Unknown = "counted",
     ignore_index: int = 255,
+    reduction: Reduction = "mean",
+    class_weights: Tensor | None = None,
+    priors: Tensor | None = None,
+    check: bool | None = None,
 ) -> Tensor:
     """Cross-entropy against many seeds at once, each weighed by the network's own prediction.
 
-    Eq. 5 needs no loop over the seeds. At one pixel all seeds that name the same label share one
-    weight, so K seeds are *votes* (how many name each label), and the loss is one cross-entropy
-    against these votes: with ŷ the predicted label and e = exp(sharpness),
-
-        w_c = votes_c (e if c = ŷ else 1) / (K + (e - 1) votes_ŷ),    loss = -Σ_c w_c log p_c,
-
-    where K counts all seeds or, if the unknown are left out, those that know the pixel.
-
-    The printed equations lack the minus sign. The sum is divided by the number of pixels that at
-    least one seed labels, as in the authors' other code, rather than by H W: with a single seed
-    this is exactly the usual cross-entropy with `ignore_index`.
+    What `reference_loss` computes seed by seed is computed here label by label (`wsss.votes`):
+    twelve seeds cost little more than one. It works under `torch.compile`, `torch.export`, the
+    transforms of `torch.func` and a second backward pass.
 
     Parameters
     ----------
-    logits : (N, L, H, W) float
+    logits : (N, L, *) float
         Scores before the softmax, L = C + 1, at the resolution of the feature (Sec. 4.5).
-    seeds : (N, K, H, W) integer
+    seeds : (N, K, *) integer
         K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
     sharpness : float
         s of Eq. 6, not negative; the paper uses 1. Zero is the plain loss of Eq. 4.
@@ -159,17 +194,29 @@ def weighted_selective_loss(
         What a seed that does not know a pixel does to the others; see `seed_weights`.
     ignore_index : int
         Marks a pixel that a seed says nothing about.
+    reduction : {"mean", "sum", "none"}
+        The sum over pixels divided by the number of pixels that at least one seed labels, as in the
+        authors' other code; the sum; or each pixel's loss.
+    class_weights : (L,) float, optional
+        Factor of each label's term, not in the paper; "mean" then divides by the factors' sum, as
+        `torch.nn.functional.cross_entropy` does.
+    priors : (K,) or (N, K) float, optional
+        Positive factor of each seed before the softmax of Eq. 6, not in the paper: a seed of prior
+        2 counts as two.
+    check : bool, optional
+        Look for labels out of range. It waits for a GPU, which finds them itself, in other words;
+        so by default only on a CPU and outside of compiled or mapped code.
 
     Returns
     -------
-    () float
-        The loss in nats per labelled pixel; 0 with zero gradient where no pixel is labelled.
+    () or (N, *) float
+        In nats, float32 at least; 0 with zero gradient where no pixel is labelled.
 
     Raises
     ------
     InputError
-        If `sharpness` is negative, `unknown` is neither word, the shapes do not fit, or a seed
-        holds a label beyond L - 1.
+        If shapes or types do not fit, an argument is out of range, or a seed holds a label beyond
+        L - 1.
 
     Examples
     --------
@@ -186,153 +233,116 @@ def weighted_selective_loss(
     ----------
     Fan et al., Sec. 4.5, Eq. 4-7.
     """
-    total, labelled = weighted_selective_sum(
-        logits, seeds, sharpness=sharpness, unknown=unknown, ignore_index=ignore_index
+    if reduction not in get_args(Reduction):
+        raise InputError(f"reduction is {reduction!r}; choose 'mean', 'sum' or 'none'")
+    losses, counted = _losses(
+        logits, seeds, sharpness, unknown, ignore_index, class_weights, priors, check
     )
-    return total / labelled.clamp(min=1)
+    if reduction == "none":
+        return losses.squeeze(1)
+    total = losses.sum()
+    return total / _nonzero(counted.sum()) if reduction == "mean" else total
 
 
 def weighted_selective_sum(
     logits: Tensor,
     seeds: Tensor,
     *,
-    sharpness: float,
+    sharpness: float = 1.0,
     unknown: Unknown = "counted",
     ignore_index: int = 255,
+    class_weights: Tensor | None = None,
+    priors: Tensor | None = None,
+    check: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Numerator and denominator of `weighted_selective_loss`.
+    """Numerator and denominator of `weighted_selective_loss`, whose arguments it takes.
 
     Kept apart so that a batch split over devices, or into parts, can be divided by the number of
-    labelled pixels of the *whole* batch.
+    labelled pixels of the *whole* batch. Under DistributedDataParallel, which averages gradients
+    over its processes, this makes the gradient that of the whole batch::
+
+        total, labelled = weighted_selective_sum(logits, seeds)
+        torch.distributed.all_reduce(labelled)
+        loss = total * torch.distributed.get_world_size() / labelled.clamp(min=1)
 
     Returns
     -------
     total : () float
         The summed loss in nats.
-    labelled : () int64
-        How many pixels at least one seed labels.
+    labelled : () int64, or float with class weights
+        How many pixels at least one seed labels; with class weights the sum of their factors.
 
     Examples
     --------
     >>> total, labelled = weighted_selective_sum(
-    ...     torch.zeros(1, 2, 1, 3), torch.tensor([[[[0, 1, 255]]]]), sharpness=1.0)
+    ...     torch.zeros(1, 2, 1, 3), torch.tensor([[[[0, 1, 255]]]]))
     >>> round(total.item(), 4), labelled.item()
     (1.3863, 2)
     """
-    _check(logits, seeds, sharpness, unknown)
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    votes = count_votes(seeds, logits.shape[1], ignore_index=ignore_index)  # (N, L, H, W)
-    predicted = _predicted(logits.detach())  # (N, 1, H, W), as are the following
-    agreeing = votes.gather(1, predicted).to(dtype)
-    knowing = votes.sum(1, keepdim=True, dtype=votes.dtype).to(dtype)
-    voters = seeds.shape[1] if unknown == "counted" else knowing.clamp(min=1)
-    # Both sides of the fraction times exp(-sharpness), which cannot overflow.
-    others = torch.where(agreeing > 0, math.exp(-sharpness), torch.ones_like(agreeing))
-    norm = agreeing + (voters - agreeing) * others
-    vote, bonus = others / norm, agreeing * (1 - others) / norm
-    weight = knowing * vote + bonus  # Σ_c w_c
-    total = _VotedCrossEntropy.apply(logits, votes, predicted, vote, bonus, weight)
-    return total, knowing.count_nonzero()
+    losses, counted = _losses(
+        logits, seeds, sharpness, unknown, ignore_index, class_weights, priors, check
+    )
+    return losses.sum(), counted.sum()
 
 
-class _VotedCrossEntropy(torch.autograd.Function):
-    """``-Σ w log p`` where w = votes * vote, plus the bonus for the predicted label.
-
-    The gradient is p Σ_c w_c - w. Of the size of the logits, nothing is kept between the passes but
-    the votes, a byte each, and one buffer lives within each pass: votes are turned into floats for
-    one label at a time.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        logits: Tensor,
-        votes: Tensor,
-        predicted: Tensor,
-        vote: Tensor,
-        bonus: Tensor,
-        weight: Tensor,
-    ) -> Tensor:
-        ctx.save_for_backward(logits, votes, predicted, vote, bonus, weight)
-        log_p = torch.log_softmax(logits, 1, dtype=vote.dtype)
-        total = bonus * log_p.gather(1, predicted)
-        voted = torch.zeros_like(vote)
-        for each, count in zip(log_p.split(1, dim=1), votes.split(1, dim=1), strict=True):
-            voted.addcmul_(each, count)
-        return -(total + vote * voted).sum()
-
-    @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] (the decorator hides names)
-        ctx: Any, *grad_outputs: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        logits, votes, predicted, *parts = ctx.saved_tensors
-        vote, bonus, weight = (part * grad_outputs[0] for part in parts)
-        gradient = torch.softmax(logits, 1, dtype=vote.dtype).mul_(weight)
-        for each, count in zip(gradient.split(1, dim=1), votes.split(1, dim=1), strict=True):
-            each.addcmul_(count, vote, value=-1)
-        gradient.scatter_add_(1, predicted, -bonus)
-        return gradient.to(logits.dtype), *[None] * 5
-
-
-def count_votes(seeds: Tensor, num_labels: int, *, ignore_index: int = 255) -> Tensor:
-    """How many of the K seeds name each label: one-hot maps, summed over the seeds.
-
-    Parameters
-    ----------
-    seeds : (N, K, H, W) integer
-        K pseudo-masks an image, values in [0, num_labels - 1] or `ignore_index`.
-    num_labels : int
-        L = C + 1.
-    ignore_index : int
-        Label that counts for nothing.
-
-    Returns
-    -------
-    (N, L, H, W) uint8, or int32 for more than 255 seeds
-        From 0 to K.
-
-    Raises
-    ------
-    InputError
-        If a seed holds any other value.
+class WeightedSelectiveLoss(nn.Module):
+    """`weighted_selective_loss` as a module; takes its keyword arguments.
 
     Examples
     --------
-    >>> count_votes(torch.tensor([[[[0, 1]], [[1, 255]], [[1, 1]]]]), 2)
-    tensor([[[[1, 0]],
-    <BLANKLINE>
-             [[2, 2]]]], dtype=torch.uint8)
+    >>> criterion = WeightedSelectiveLoss(sharpness=0.0)
+    >>> criterion(torch.zeros(1, 2, 1, 3), torch.tensor([[[[0, 1, 255]]]]))
+    tensor(0.6931)
     """
-    n, k, h, w = seeds.shape
-    dtype = torch.uint8 if k < 256 else torch.int32
-    known = (seeds != ignore_index).to(dtype)
-    labels = seeds * known  # an unknown pixel votes for label 0, zero times
-    low, high = torch.stack(labels.aminmax()).tolist() if labels.numel() else (0, 0)
-    if low < 0 or high >= num_labels:
-        raise InputError(
-            f"seeds hold the label {low if low < 0 else high}; "
-            f"with {num_labels} logits they may hold 0 to {num_labels - 1} and {ignore_index}"
-        )
-    votes = torch.zeros(n, num_labels, h, w, dtype=dtype, device=seeds.device)
-    # One by one: the int64 indices of all seeds would be larger than everything else.
-    for label, knows in zip(labels.split(1, dim=1), known.split(1, dim=1), strict=True):
-        votes.scatter_add_(1, label.long(), knows)
-    return votes
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, logits: Tensor, seeds: Tensor) -> Tensor:
+        """Return the loss of logits (N, L, *) against seeds (N, K, *)."""
+        return weighted_selective_loss(logits, seeds, **self.settings)
 
 
-def _predicted(logits: Tensor) -> Tensor:
-    """``logits.argmax(1, keepdim=True)``, the first of equals, at a tenth of its time on a CPU."""
-    n_labels = logits.shape[1]
-    ranks = torch.arange(n_labels, 0, -1, device=logits.device)
-    ranks = ranks.to(torch.uint8 if n_labels < 256 else torch.int32).view(-1, 1, 1)
-    highest = logits == logits.amax(1, keepdim=True)  # nowhere if one is NaN, hence the clamp
-    return n_labels - (highest * ranks).amax(1, keepdim=True).clamp_(min=1).long()
+def _losses(
+    logits: Tensor,
+    seeds: Tensor,
+    sharpness: float,
+    unknown: Unknown,
+    ignore_index: int,
+    class_weights: Tensor | None,
+    priors: Tensor | None,
+    check: bool | None,
+) -> tuple[Tensor, Tensor]:
+    """Loss of each pixel and what it counts in a mean, both (N, 1, *)."""
+    _check(logits, seeds, sharpness, unknown)
+    if priors is not None:
+        priors = priors.expand(seeds.shape[:2])
+    check = _readable(seeds) if check is None else check
+    votes = count_votes(
+        seeds, logits.shape[1], ignore_index=ignore_index, priors=priors, check=check
+    )
+    voters: int | Tensor | None = seeds.shape[1]
+    if unknown == "left_out":
+        voters = None
+    elif priors is not None:
+        voters = priors.sum(1).view(-1, *[1] * (seeds.ndim - 1))
+    return voted_cross_entropy(logits, votes, voters, sharpness, class_weights)
+
+
+def _nonzero(count: Tensor) -> Tensor:
+    """Where nothing is labelled, zero is divided by one."""
+    return count.clamp(min=1) if count.dtype == torch.int64 else count + (count == 0)
+
+
+def _readable(seeds: Tensor) -> bool:
+    """Whether labels can be looked at without waiting for a GPU, or for values still to come."""
+    return not transformed(seeds) and seeds.device.type == "cpu"
 
 
 def _check(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknown) -> None:
     fits = (
-        logits.ndim == seeds.ndim == 4
+        logits.ndim == seeds.ndim >= 2
         and len(logits) == len(seeds)
         and logits.shape[2:] == seeds.shape[2:]
         and seeds.shape[1] > 0
@@ -340,8 +350,10 @@ def _check(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknown) ->
     if not fits:
         raise InputError(
             f"logits {tuple(logits.shape)} and seeds {tuple(seeds.shape)} do not fit; "
-            "they are (N, L, H, W) and (N, K, H, W) with the same N, H, W and K at least 1"
+            "they are (N, L, *) and (N, K, *) with the same N and pixels, and K at least 1"
         )
+    if seeds.is_floating_point() or seeds.is_complex() or seeds.dtype == torch.bool:
+        raise InputError(f"seeds are {seeds.dtype}; they hold integer labels")
     if not 0 <= sharpness < math.inf:
         raise InputError(f"sharpness is {sharpness}; s of Eq. 6 is finite and not negative")
     if unknown not in get_args(Unknown):

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
+from inspect import get_annotations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, get_args
 
@@ -130,7 +131,7 @@ def canonical_json(value: Any) -> str:
     '{"start":{"type":"Point3","x":1,"y":0.5,"z":7}}'
     """
     kinds = type(value).__mro__
-    declares = (kind for kind in kinds if "stage" in kind.__dict__.get("__annotations__", ()))
+    declares = (kind for kind in kinds if "stage" in get_annotations(kind))
     known = {next(declares, kinds[0])}  # what computes something else calls itself something else
     return json.dumps(_plain(value, known), sort_keys=True, separators=(",", ":"))
 
