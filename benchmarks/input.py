@@ -23,7 +23,7 @@ from PIL import Image
 from wsss.data.affine import Augmentation, sample_image, sample_labels
 from wsss.data.packed import PackedArrays, pack
 from wsss.data.pictures import read_image, read_mask_png, write_mask_png
-from wsss.tasks import segmenter_sample
+from wsss.training.tasks import segmenter_sample
 
 WIDTH, HEIGHT, CROP, STRIDE, FILL = 500, 375, 321, 8, (124, 116, 104)
 PHOTOS, SEEDS, MOST_SEEDS = 16, 12, 24

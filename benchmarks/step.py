@@ -25,8 +25,8 @@ from photos import label_map, photo
 
 from wsss.data.packed import pack
 from wsss.profiles import get_profile
-from wsss.tasks import segmenter_loss, segmenter_sample
 from wsss.training import fit
+from wsss.training.tasks import segmenter_loss, segmenter_sample
 
 WIDTH, HEIGHT, STEPS, MOST_SEEDS = 320, 240, 4, 24
 

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from wsss.crf import DenseCRF
 from wsss.errors import told_in_one_line
-from wsss.evaluation import score
+from wsss.metrics import score
 from wsss.files import atomic_write
 from wsss.metrics import iou
 from wsss.pipeline import Pipeline

@@ -121,3 +121,11 @@ def test_other_shapes_are_refused() -> None:
 def test_labels_out_of_range_are_refused(guess: list, truth: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
         confusion_matrix(torch.tensor(guess), torch.tensor(truth), 2)
+
+
+@pytest.mark.parametrize("floats", ["prediction", "truth"])
+def test_labels_that_are_no_integers_are_refused(floats) -> None:
+    labels = {"prediction": torch.tensor([0, 1]), "truth": torch.tensor([0, 1])}
+    labels[floats] = labels[floats] + 0.5
+    with pytest.raises(InputError, match=f"the {floats} is torch.float32, not integer labels"):
+        confusion_matrix(labels["prediction"], labels["truth"], 2)

@@ -148,11 +148,10 @@ def photos(voc_mini: Path) -> list[np.ndarray]:
     return list({image.shape: image for image in every}.values())[:3]
 
 
-@pytest.mark.parametrize("backend", ["numba", "pydensecrf"])
 def test_crf_seed_is_plain_pydensecrf_seed_by_seed(
-    photos: list[np.ndarray], backend, rng: np.random.Generator
+    photos: list[np.ndarray], rng: np.random.Generator
 ) -> None:
-    crf = DenseCRF(backend=backend)
+    crf = DenseCRF()
     for image in photos:
         size = image.shape[:2]
         cams = [smooth_maps(4, size, rng) for _ in range(3)]

@@ -22,7 +22,7 @@ from wsss.data.labels import write_labels_csv
 from wsss.data.voc import VocFolder
 from wsss.engine import run
 from wsss.errors import InputError
-from wsss.evaluation import score
+from wsss.metrics import score
 from wsss.inference import Protocol, cam_at_pixels, infer_cams, predict
 from wsss.metrics import iou
 from wsss.models.network import Network
@@ -50,7 +50,7 @@ from wsss.stages import (
     WeightTrace,
     read_score,
 )
-from wsss.tasks import segmenter_loss
+from wsss.training.tasks import segmenter_loss
 from wsss.training import Schedule
 
 MakeVoc = Callable[..., Path]

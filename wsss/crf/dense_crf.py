@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 
@@ -38,15 +37,12 @@ class DenseCRF:
         colour.
     iterations : int
         Of mean field.
-    backend : {"numba", "pydensecrf"}
-        "numba" is our own: the lattices are built once per image and all its seeds go through the
-        mean field together. "pydensecrf" is the reference: the same result up to rounding, slower.
 
     Raises
     ------
     InputError
-        If a parameter is out of range, and, when called, if image and energies do not fit, an
-        energy is not finite, or the backend is not installed.
+        If a parameter is out of range, and, when called, if image and energies do not fit or an
+        energy is not finite.
 
     Examples
     --------
@@ -64,9 +60,10 @@ class DenseCRF:
     Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge
     potentials", NIPS 2011; Adams et al., "Fast high-dimensional filtering using the permutohedral
     lattice", Eurographics 2010; the C++ code of the former in github.com/lucasb-eyer/pydensecrf,
-    whose algorithm "numba" follows. One thing it does not take over: pydensecrf fills images up to
-    a multiple of 4 pixels with black ones at the corner, which adds empty vertices to its lattice.
-    It shows in noise only (some 4 pixels in 100,000 get another label; 1 in 16 million in photos).
+    whose results these are up to rounding: the lattices are built once per image, and all its seeds
+    go through the mean field together. One thing is not taken over: pydensecrf fills images up to a
+    multiple of 4 pixels with black ones at the corner, which adds empty vertices to its lattice. It
+    shows in noise only (some 4 pixels in 100,000 get another label; 1 in 16 million in photos).
     """
 
     gaussian_sxy: float = 3.0
@@ -75,7 +72,6 @@ class DenseCRF:
     bilateral_srgb: float = 13.0
     bilateral_compat: float = 10.0
     iterations: int = 10
-    backend: Literal["numba", "pydensecrf"] = "numba"
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -85,10 +81,6 @@ class DenseCRF:
         for name in ("gaussian_compat", "bilateral_compat", "iterations"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise InputError(f"DenseCRF: {name} = {getattr(self, name)} must not be negative")
-        if self.backend not in ("numba", "pydensecrf"):
-            raise InputError(
-                f'DenseCRF: backend "{self.backend}" is unknown; choose "numba" or "pydensecrf"'
-            )
 
     def __call__(self, image: np.ndarray, unary: np.ndarray) -> np.ndarray:
         """Probabilities of the labels of all K seeds of one image.
@@ -105,46 +97,18 @@ class DenseCRF:
         (K, M, H, W) float32
             In [0, 1]; the sum over M is 1.
         """
-        unary = np.require(unary, np.float32, ("C", "W"))
-        _check(image, unary)
-        seeds, labels = unary.shape[:2]
-        flat = unary.reshape(seeds, labels, -1)
-        infer = self._numba if self.backend == "numba" else self._pydensecrf
-        return infer(image, flat).reshape(unary.shape)
-
-    def _numba(self, image: np.ndarray, unary: np.ndarray) -> np.ndarray:
         from wsss.crf.lattice import build_lattices  # numba takes a while to import
         from wsss.crf.mean_field import mean_field
 
+        unary = np.require(unary, np.float32, ("C", "W"))
+        _check(image, unary)
+        flat = unary.reshape(*unary.shape[:2], -1)
         lattices = build_lattices(
             image,
             (self.gaussian_sxy, self.gaussian_compat),
             (self.bilateral_sxy, self.bilateral_srgb, self.bilateral_compat),
         )
-        return mean_field(lattices, unary, self.iterations)
-
-    def _pydensecrf(self, image: np.ndarray, unary: np.ndarray) -> np.ndarray:
-        try:
-            from pydensecrf.densecrf import DenseCRF2D
-        except ImportError as error:
-            raise InputError(
-                'DenseCRF: backend "pydensecrf" is not installed; `pip install pydensecrf2` '
-                '(it needs a C++ compiler), or choose backend="numba"'
-            ) from error
-        height, width = image.shape[:2]
-        crf = DenseCRF2D(width, height, unary.shape[1])
-        crf.addPairwiseGaussian(sxy=self.gaussian_sxy, compat=self.gaussian_compat)
-        crf.addPairwiseBilateral(
-            sxy=self.bilateral_sxy,
-            srgb=self.bilateral_srgb,
-            rgbim=np.array(image, order="C"),  # it wants to be allowed to write
-            compat=self.bilateral_compat,
-        )
-        probabilities = np.empty_like(unary)
-        for energies, result in zip(np.array(unary), probabilities, strict=True):
-            crf.setUnaryEnergy(energies)
-            result[:] = crf.inference(self.iterations)
-        return probabilities
+        return mean_field(lattices, flat, self.iterations).reshape(unary.shape)
 
 
 PRESETS: Mapping[str, DenseCRF] = MappingProxyType(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from wsss.crf.lanes import WIDTH, lanes, load, nearest, store
+from wsss.crf.simd import WIDTH, lanes, load, nearest, store
 from wsss.errors import InputError
 
 SPATIAL, BILATERAL = 2, 5  # features of a pixel: x, y and x, y, red, green, blue

@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from wsss.crf.lanes import (
+from wsss.crf.lattice import TOUCHED, Lattices, blur
+from wsss.crf.simd import (
     WIDTH,
     exp,
     gather,
@@ -27,7 +28,6 @@ from wsss.crf.lanes import (
     scatter,
     store,
 )
-from wsss.crf.lattice import TOUCHED, Lattices, blur
 
 
 def mean_field(lattices: Lattices, unary: np.ndarray, iterations: int) -> np.ndarray:

@@ -15,7 +15,6 @@ from wsss.models.network import Head, Network
 from wsss.models.weights import locate, weight_file
 from wsss.stages.images import Images
 from wsss.stages.stage import Results, Spec, Stage
-from wsss.tasks import classifier_loss, classifier_sample
 from wsss.training import (
     AfterEpoch,
     History,
@@ -26,6 +25,7 @@ from wsss.training import (
     isolated_randomness,
     on_accelerator,
 )
+from wsss.training.tasks import classifier_loss, classifier_sample
 
 
 class NetworkSpec(Spec):

@@ -12,9 +12,8 @@ import torch
 
 from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
-from wsss.evaluation import score
 from wsss.inference import Protocol, infer_logits, label_map
-from wsss.metrics import error_shares, iou
+from wsss.metrics import error_shares, iou, score
 from wsss.paper import Testing
 from wsss.stages.images import Images, LoadedImages
 from wsss.stages.seeds import Labels

@@ -15,8 +15,8 @@ from wsss.stages.classifier import NetworkSpec, read_network, train_network
 from wsss.stages.images import Images
 from wsss.stages.seeds import Labels
 from wsss.stages.stage import Results, Stage
-from wsss.tasks import segmenter_loss, segmenter_sample
 from wsss.training import AfterEpoch, History, Schedule
+from wsss.training.tasks import segmenter_loss, segmenter_sample
 
 
 class Segmenter(Stage):

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from wsss.data.packed import pack
-from wsss.evaluation import score
-from wsss.metrics import confusion_matrix, iou
+from wsss.metrics import confusion_matrix, iou, score
 
 UNKNOWN = 255
 SIZES = [(17, 25), (20, 13), (17, 25), (20, 13), (17, 25)]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from wsss.data.affine import Augmentation, sample_image, sample_labels
 from wsss.data.packed import pack
 from wsss.data.voc import VocFolder
-from wsss.tasks import classifier_sample, segmenter_sample
+from wsss.training.tasks import classifier_sample, segmenter_sample
 
 FILL = (124.0, 116.0, 104.0)
 UNKNOWN = 255

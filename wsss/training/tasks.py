@@ -11,7 +11,7 @@ from torch import Tensor
 from wsss.data.affine import Augmentation, sample_image, sample_labels
 from wsss.losses import Unknown, classification_loss, weighted_selective_sum
 from wsss.models.network import Network
-from wsss.training import Loss
+from wsss.training.loop import Loss
 
 
 def classifier_sample(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from wsss.crf.lanes import (
+from wsss.crf.simd import (
     WIDTH,
     exp,
     gather,

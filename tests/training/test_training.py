@@ -18,8 +18,8 @@ from wsss.data.affine import Augmentation
 from wsss.errors import InputError
 from wsss.losses import Unknown, classification_loss, weighted_selective_loss
 from wsss.models.network import SCENES, Network
-from wsss.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 from wsss.training import Loss, Schedule, fit, isolated_randomness
+from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 
 COUNT, SIDE = 10, 17
 SCHEDULE = Schedule(epochs=4, batch_size=4, lr=0.05, head_multiplier=10, weight_decay=0)
