@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError
 from wsss.losses import Unknown, classification_loss, weighted_selective_loss
+from wsss.models import get_model
 from wsss.models.network import SCENES, Network
 from wsss.training import Loss, Schedule, fit, isolated_randomness
 from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
@@ -555,3 +556,52 @@ def test_losses_see_normalised_images_and_the_labels() -> None:
             total, labelled = segmenter_loss(sharpness, unknown)(model, images, seeds)
             assert labelled == (seeds != 255).any(1).sum()
             torch.testing.assert_close(total / labelled, expected)
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_images(tmp_path, epoch) -> None:
+    def sample(index: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        return np.zeros((9, 9, 3), np.uint8), np.array([index == 0])
+
+    seen = []
+
+    def loss(model, images, present):
+        seen.append(present)
+        total = model(model.normalisation(images.permute(0, 3, 1, 2))).sum()
+        bad = present.any() and len(seen) > 2 * epoch
+        return total * (torch.nan if bad else 1), len(images)
+
+    model = get_model("vgg16_scenes", head="cam", num_classes=1, width=1 / 16)
+    schedule = Schedule(epochs=2, batch_size=2, lr=1e-3)
+    checkpoint = tmp_path / "checkpoint.pt"
+    message = rf"toy: the loss is nan at epoch {epoch + 1}, step \d, on the images .*zero"
+    with pytest.raises(InputError, match=message):
+        fit(
+            model, loss, sample, 4, schedule, rng_seed=0, title="toy", checkpoint=checkpoint,
+            names=["zero", "one", "two", "three"],
+        )  # fmt: skip
+    assert checkpoint.is_file() == (epoch == 1)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flip"])
+def test_a_damaged_checkpoint_costs_the_training_and_nothing_else(tmp_path, damage, capsys) -> None:
+    def sample(index: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        return rng.integers(0, 256, (9, 9, 3)).astype(np.uint8), np.array([index % 2 == 0])
+
+    def train(checkpoint: Path) -> Network:
+        with isolated_randomness(0):
+            model = get_model("vgg16_scenes", head="cam", num_classes=1, width=1 / 16)
+        schedule = Schedule(epochs=2, batch_size=2, lr=1e-3)
+        fit(model, classifier_loss, sample, 4, schedule, rng_seed=0, checkpoint=checkpoint)
+        return model
+
+    checkpoint = tmp_path / "checkpoint.pt"
+    wanted = train(checkpoint)
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    spoilt = {"cut": content[: len(content) // 3], "empty": b"", "flip": content}[damage]
+    checkpoint.write_bytes(spoilt)
+    again = train(checkpoint)
+    assert "the training starts anew" in capsys.readouterr().err
+    for ours, theirs in zip(again.parameters(), wanted.parameters(), strict=True):
+        assert torch.equal(ours, theirs)

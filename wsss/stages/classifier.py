@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -13,10 +13,9 @@ from wsss.data.affine import Augmentation
 from wsss.models import NETWORKS, get_model
 from wsss.models.network import Head, Network
 from wsss.models.weights import locate, weight_file
-from wsss.stages.images import Images
+from wsss.stages.images import Images, LoadedImages
 from wsss.stages.stage import Results, Spec, Stage
 from wsss.training import (
-    AfterEpoch,
     History,
     Loss,
     Sample,
@@ -80,29 +79,17 @@ def train_network(
     model: Network,
     loss: Loss,
     sample: Sample,
-    count: int,
+    images: LoadedImages,
     schedule: Schedule,
-    *,
-    rng_seed: int,
-    title: str,
-    after_epoch: AfterEpoch | None = None,
-    micro_batch: int | None = None,
-    max_steps: int | None = None,
+    **settings: Any,
 ) -> History:
-    """Train in a stage's folder: checkpoint while training, weights and history at the end."""
-    checkpoint = folder / "checkpoint.pt"
+    """Train in a stage's folder: checkpoint while training, weights and history at the end.
+
+    `settings` are those of `wsss.training.fit`.
+    """
+    count, checkpoint = len(images.ids), folder / "checkpoint.pt"
     history = fit(
-        model,
-        loss,
-        sample,
-        count,
-        schedule,
-        rng_seed=rng_seed,
-        checkpoint=checkpoint,
-        after_epoch=after_epoch,
-        title=title,
-        micro_batch=micro_batch,
-        max_steps=max_steps,
+        model, loss, sample, count, schedule, checkpoint=checkpoint, names=images.ids, **settings
     )
     torch.save(model.state_dict(), folder / "model.pt")
     record = {"loss": history.loss, "initialisation": model.initialisation}
@@ -160,7 +147,7 @@ class Classifier(Stage):
             model,
             classifier_loss,
             sample,
-            len(data.ids),
+            data,
             self.schedule,
             rng_seed=self.rng_seed,
             title=f"classifier {self.network.name} [{self.rng_seed}]",

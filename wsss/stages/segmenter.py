@@ -98,7 +98,7 @@ class Segmenter(Stage):
             model,
             segmenter_loss(self.sharpness, self.unknown),
             sample,
-            len(data.ids),
+            data,
             self.schedule,
             rng_seed=self.rng_seed,
             title=f"segmenter {self.network.name}, {len(self.labels)} seeds [{self.rng_seed}]",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ def fit(
     micro_batch: int | None = None,
     processes: int | None = None,
     max_steps: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> History:
     """Train a network in place.
 
@@ -73,6 +75,8 @@ def fit(
         everything given here must be picklable.
     max_steps : int, optional
         Stop after so many steps; an epoch cut short is not kept in the checkpoint.
+    names : sequence of str, optional
+        Of the samples, to name those whose loss is not finite.
 
     Returns
     -------
@@ -82,8 +86,8 @@ def fit(
     ------
     InputError
         If there are fewer samples than a batch holds, fewer in a batch or fewer GPUs (but any) than
-        processes, if a network that needs whole batches shall see parts of them, or if a number is
-        not positive.
+        processes, if a network that needs whole batches shall see parts of them, if a number is not
+        positive, or if a loss is not finite: what the last whole epoch left stays.
     """
     from lightning_fabric import Fabric  # its import takes seconds that reading results never needs
 
@@ -109,6 +113,7 @@ def fit(
         title=title,
         micro_batch=micro_batch,
         max_steps=max_steps,
+        names=names,
     )
     fabric = Fabric(
         accelerator="auto",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
+from wsss.errors import InputError
 from wsss.models.network import Network
 from wsss.training.randomness import isolated_randomness, mix
 from wsss.training.schedule import Schedule
@@ -62,6 +65,7 @@ class Work:
     title: str
     micro_batch: int
     max_steps: int | None
+    names: Sequence[str] | None = None
 
 
 def train(fabric: Fabric, model: Network, work: Work) -> History:
@@ -96,6 +100,7 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
                     fabric.clip_gradients(model, optimizer, max_norm=schedule.clip_norm)
                 optimizer.step()
                 progress.update()
+            _refuse_not_finite(work, epoch, torch.stack(losses))
             history.append(torch.stack(losses).mean().item())
             progress.set_postfix(loss=f"{history[-1]:.3f}")
             if len(losses) < steps or not fabric.is_global_zero:
@@ -105,7 +110,22 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
             if work.checkpoint:
                 seconds = seconds_before + time.perf_counter() - started
                 _save(work.checkpoint, bare, optimizer, history, seconds)
+    if not all(value.isfinite().all() for value in bare.parameters()):
+        raise InputError(f"{work.title}: weights are not finite; lower the learning rate")
     return History(history, last - first, time.perf_counter() - started, seconds_before)
+
+
+def _refuse_not_finite(work: Work, epoch: int, losses: Tensor) -> None:
+    """Stop where a loss is no number: nothing of the epoch is kept, and no result made of it."""
+    if losses.isfinite().all():
+        return
+    step = int((~losses.isfinite()).nonzero()[0])
+    batch = next(islice(_order(work, epoch), step, None))
+    names = [str(work.names[index]) if work.names else str(index) for index in batch]
+    raise InputError(
+        f"{work.title}: the loss is {losses[step].item()} at epoch {epoch + 1}, step {step + 1}, "
+        f"on the images {', '.join(names)}; lower the learning rate, or look at these"
+    )
 
 
 def _backward(fabric: Fabric, model: Network, loss: Loss, parts: list[Any]) -> Tensor:
@@ -132,15 +152,7 @@ def _backward(fabric: Fabric, model: Network, loss: Loss, parts: list[Any]) -> T
 def _batches(fabric: Fabric, work: Work, epoch: int, *, steps: int) -> Iterator[list[Any]]:
     """Yield this process's share of every global batch, cut into micro-batches."""
     rank, world = fabric.global_rank, fabric.world_size
-    order = DataLoader(
-        range(work.count),  # pyright: ignore[reportArgumentType]
-        work.schedule.batch_size,
-        shuffle=True,
-        drop_last=True,
-        collate_fn=list,
-        generator=torch.Generator().manual_seed(mix(work.rng_seed, epoch)),
-    )
-    for batch in islice(order, steps):
+    for batch in islice(_order(work, epoch), steps):
         drawn = [
             work.sample(index, np.random.default_rng([work.rng_seed, epoch, index]))
             for index in batch[rank::world]
@@ -151,13 +163,32 @@ def _batches(fabric: Fabric, work: Work, epoch: int, *, steps: int) -> Iterator[
         ]
 
 
+def _order(work: Work, epoch: int) -> Iterator[list[int]]:
+    """Yield the samples of every global batch of an epoch."""
+    yield from DataLoader(
+        range(work.count),  # pyright: ignore[reportArgumentType]
+        work.schedule.batch_size,
+        shuffle=True,
+        drop_last=True,
+        collate_fn=list,
+        generator=torch.Generator().manual_seed(mix(work.rng_seed, epoch)),
+    )
+
+
 def _resume(
     checkpoint: Path | None, model: Network, optimizer: torch.optim.Optimizer
 ) -> tuple[list[float], float]:
     """Take over what a killed training left: the loss of its epochs, and their seconds."""
     if checkpoint is None or not checkpoint.is_file():
         return [], 0.0
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    try:
+        with ZipFile(checkpoint) as archive:
+            if damaged := archive.testzip():  # torch itself does not compare checksums
+                raise ValueError(damaged)
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch has no error of its own for a file that is cut or spoilt
+        tqdm.write(f"{checkpoint}: {type(error).__name__}, the training starts anew", sys.stderr)
+        return [], 0.0
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["history"], state["seconds"]
