@@ -18,7 +18,7 @@ import pandas as pd
 from wsss import Lab
 from wsss.errors import told_in_one_line
 from wsss.files import atomic_write
-from wsss.pages.seed_quality import FIGURES
+from wsss.pages.seeds import FIGURES
 from wsss.pages.weights import trace_lines
 from wsss.paper import get_table
 from wsss.pipeline import Pipeline

@@ -27,9 +27,8 @@ from torch import Tensor
 
 from wsss.crf import DenseCRF
 from wsss.errors import told_in_one_line
-from wsss.metrics import score
 from wsss.files import atomic_write
-from wsss.metrics import iou
+from wsss.metrics import iou, score
 from wsss.pipeline import Pipeline
 from wsss.profiles import ANIMALS, photo
 from wsss.saliency import cam_background

@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from wsss.pages import (
-    pilot_pictures,
+    pilot,
     predictions,
     provenance,
-    seed_pictures,
-    seed_quality,
+    seeds,
     tables,
     weights,
 )
@@ -43,19 +42,18 @@ class Lab(Pipeline):
     Examples
     --------
     >>> lab = Lab("demo", rng_seeds=[0])
-    >>> recipe = get_table("table5").cells[-1].recipe
-    >>> len(lab.asked("table5")), len(lab.segmenter(recipe).labels)
+    >>> len(lab.asked("table5")), len(lab.segmenter(lab.richest).labels)
     (6, 12)
     """
 
     # Figures of the paper, and more of their kind.
-    figure1 = seed_pictures.figure1
-    figure2 = pilot_pictures.figure2
+    figure1 = seeds.figure1
+    figure2 = pilot.figure2
     figure4 = weights.figure4
     figure5 = predictions.figure5
-    figure_lines = pilot_pictures.figure_lines
-    figure_networks = seed_pictures.figure_networks
-    figure_scales = seed_pictures.figure_scales
+    figure_lines = pilot.figure_lines
+    figure_networks = seeds.figure_networks
+    figure_scales = seeds.figure_scales
     figure_weights = weights.figure_weights
     compare = predictions.compare_predictions
 
@@ -66,8 +64,8 @@ class Lab(Pipeline):
     shares = tables.show_shares
     literature = tables.show_literature
     left_out = tables.show_left_out
-    each_seed = seed_quality.show_each_seed
-    seed_quality = seed_quality.show_seed_quality
+    each_seed = seeds.show_each_seed
+    seed_quality = seeds.show_seed_quality
     provenance = provenance.show_provenance
 
     # The fourteen claims.

@@ -1,17 +1,5 @@
-"""The book's engine room, not in the paper: run the notebooks that are stale, publish the pages."""
+"""The book's pages, not in the paper: run the notebooks that are stale, publish what they show."""
 
-from wsss.book.command import main, reproduce
-from wsss.book.keys import code_hash, folder_fingerprint, notebook_key
-from wsss.book.pages import publish_notebook
-from wsss.book.running import NotebookResult, run_notebooks
+from wsss.book.runner import main, reproduce
 
-__all__ = [
-    "NotebookResult",
-    "code_hash",
-    "folder_fingerprint",
-    "main",
-    "notebook_key",
-    "publish_notebook",
-    "reproduce",
-    "run_notebooks",
-]
+__all__ = ["main", "reproduce"]

@@ -2,6 +2,6 @@
 
 import sys
 
-from wsss.book.command import main
+from wsss.book.runner import main
 
 sys.exit(main())

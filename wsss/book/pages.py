@@ -1,36 +1,55 @@
-"""From an executed notebook to a page of the book."""
+"""Pages: an executed notebook without what a reader has no use for, the status, the speed."""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from wsss.book.files import read_notebook, write_whole
+from wsss.book.speed import speed_tables
+from wsss.errors import InputError
+from wsss.files import atomic_write
+
+HEAD = """# Status of the pages
+
+*Written by the runner of the notebooks after each run.* A notebook that failed keeps the page of
+its last good run, if there is one. Seconds are those of the run that made the page: results that
+were there already were only read.
+
+| Page | Verdict | Seconds | Profile | Device | Commit | Day |
+|:--|:--|--:|:--|:--|:--|:--|
+"""
 
 
-def publish_notebook(executed: Path, page: Path) -> bool:
-    """Copy an executed notebook into the book, without what a reader has no use for.
+def read_notebook(path: Path) -> dict[str, Any]:
+    """Content of an .ipynb file, without the second that importing nbformat would take.
 
-    The two cells of parameters are tagged ``remove-cell``. What changes from run to run without
-    changing the page (times, paths) is dropped, and the page is written only if its text differs,
-    so Sphinx reads again only what moved.
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is not a notebook.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a notebook: {error}") from error
+    if not isinstance(content, dict) or not content.keys() >= {"cells", "metadata"}:
+        raise InputError(f"{path} is not a notebook of nbformat 4: it lacks cells or metadata")
+    return content
 
-    Parameters
-    ----------
-    executed, page : Path
-        From where to where.
 
-    Returns
-    -------
-    bool
-        Whether the page was written.
+def publish(executed: Path, page: Path, origin: Mapping[str, Any]) -> None:
+    """Copy an executed notebook into the book, with its origin as metadata.
+
+    The two cells of parameters are tagged ``remove-cell``; times and paths of the run are dropped.
     """
     notebook = read_notebook(executed)
     notebook["metadata"].pop("papermill", None)
+    notebook["metadata"]["wsss"] = dict(origin)
     for cell in notebook["cells"]:
-        # nbformat gives an injected cell a new random id at each run.
-        cell.pop("id", None)
+        cell.pop("id", None)  # nbformat gives an injected cell a new random id at each run
         metadata = cell["metadata"]
         for volatile in ("papermill", "execution"):
             metadata.pop(volatile, None)
@@ -38,25 +57,65 @@ def publish_notebook(executed: Path, page: Path) -> bool:
         if {"parameters", "injected-parameters"} & set(tags):
             metadata["tags"] = [*tags, "remove-cell"]
     notebook["nbformat_minor"] = 4  # the last minor version in which cells need no id
-    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    if page.exists() and page.read_text(encoding="utf-8") == text:
-        return False
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(page, text)
-    return True
+    write_if_new(page, json.dumps(notebook, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
-def remove_orphans(folder: Path, notebooks: Sequence[Path]) -> None:
-    """Remove the published pages whose source is gone.
+def write_status(
+    origins: Mapping[Path, Mapping[str, Any]], failures: Mapping[Path, str], page: Path
+) -> None:
+    """Write the page that says of every notebook how its last run went.
 
     Parameters
     ----------
-    folder : Path
-        Of the pages.
-    notebooks : sequence of Path
-        Sources; all notebooks that lie beside them count as well.
+    origins, failures : mapping from a notebook
+        What its page says of its run, and why its last run failed.
+    page : Path
+        The page, beside the published notebooks.
     """
-    sources = {source.name for n in notebooks for source in n.parent.glob("*.ipynb")}
-    for page in folder.glob("*.ipynb"):
-        if page.name not in sources:
-            page.unlink()
+    lines = []
+    for notebook, origin in origins.items():
+        title = _title(notebook)
+        cells = [
+            f"[{title}]({notebook.name})" if origin else title,
+            f"**failed**: {_cell(failures[notebook])}" if notebook in failures else "ran",
+            f"{origin['seconds']:.0f}" if origin else "",
+            origin.get("profile", ""),
+            origin.get("device", ""),
+            origin.get("commit", ""),
+            origin.get("started", "")[:10],
+        ]
+        lines.append(f"| {' | '.join(cells)} |\n")
+    write_if_new(page, HEAD + "".join(lines))
+
+
+def write_speed(results: Path, fragment: Path) -> None:
+    """Write the tables that the page on speed includes, a part for every CSV of results."""
+    parts = []
+    for file in sorted(results.glob("*.csv")):
+        with file.open(encoding="utf-8", newline="") as lines:
+            parts.append(speed_tables(list(csv.DictReader(lines))))
+    if parts:
+        write_if_new(fragment, "\n".join(parts))
+
+
+def write_if_new(page: Path, text: str) -> None:
+    """Write a page only if its text differs, so that Sphinx reads again only what moved."""
+    if page.is_file() and page.read_text(encoding="utf-8") == text:
+        return
+    page.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(page) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _title(notebook: Path) -> str:
+    """First heading of a notebook, or else its name."""
+    for cell in read_notebook(notebook)["cells"]:
+        for line in "".join(cell["source"]).splitlines():
+            if cell["cell_type"] == "markdown" and line.startswith("# "):
+                return _cell(line[2:].strip())
+    return notebook.stem
+
+
+def _cell(text: str) -> str:
+    """Text that breaks no table: bars and what Markdown would read as markup are escaped."""
+    return "".join(f"\\{sign}" if sign in "|*_`[]<>{}$" else sign for sign in text)

@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable
 from itertools import groupby
-from pathlib import Path
-
-from wsss.book.files import write_whole
 
 Line = dict[str, str]
-
-
-def write_speed(results: Path, fragment: Path) -> bool:
-    """Write the tables that the page on speed includes, a part for every file of results.
-
-    Parameters
-    ----------
-    results : Path
-        Folder of the CSV files that the scripts in `benchmarks/` write.
-    fragment : Path
-        Markdown file; written only if there are results and its text differs.
-
-    Returns
-    -------
-    bool
-        Whether it was written.
-    """
-    parts = []
-    for file in sorted(results.glob("*.csv")):
-        with file.open(encoding="utf-8", newline="") as lines:
-            parts.append(speed_tables(list(csv.DictReader(lines))))
-    text = "\n".join(parts)
-    known = fragment.read_text(encoding="utf-8") if fragment.exists() else ""
-    if text == known:
-        return False
-    fragment.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(fragment, text)
-    return True
 
 
 def speed_tables(lines: list[Line]) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,14 +15,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from wsss import book
-from wsss.book.command import compute_tables
+from wsss import Lab, book
+from wsss.book import keys
+from wsss.book.runner import own_kernel
 from wsss.errors import InputError
-from wsss.pipeline import Pipeline
-from wsss.profiles import get_profile
-from wsss.tables import TABLES_AND_CLAIM13, asked, keep
+from wsss.paper import TABLES
+from wsss.stages import keep_scores
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -48,7 +49,7 @@ def clone(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("WSSS_RUNS", raising=False)
     monkeypatch.delenv("WSSS_DATA", raising=False)
     # These notebooks read no tables.
-    monkeypatch.setattr("wsss.book.command.compute_tables", lambda *_: None)
+    monkeypatch.setattr("wsss.book.runner._compute", lambda *_: None)
     (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
     return tmp_path
 
@@ -66,7 +67,7 @@ def test_a_notebook_is_run_once_published_and_known_by_its_origin(clone, capsys)
     orphan = write_notebook(clone / "book" / "notebooks" / "00_gone.ipynb")
 
     assert book.reproduce(clone, parameters={"k": 5})
-    assert "progress" in capsys.readouterr().err
+    assert "progress" in (clone / "runs" / "notebooks" / "demo" / "01_one.log").read_text()
     assert source.read_bytes() == untouched
     assert not orphan.exists()
 
@@ -76,9 +77,10 @@ def test_a_notebook_is_run_once_published_and_known_by_its_origin(clone, capsys)
     assert printed == f"demo 5 {clone.resolve()}\n"
     hidden = [cell["metadata"]["tags"] for cell in cells if cell["metadata"]["tags"]]
     assert hidden == [["parameters", "remove-cell"], ["injected-parameters", "remove-cell"]]
-    origin = json.loads((clone / "runs" / "notebooks" / "demo" / "01_one.json").read_text())
-    assert origin["parameters"] == {"profile": "demo", "k": 5}
-    assert {"commit", "seconds", "started", "device", "lock", "packages"} <= origin.keys()
+    origin = json.loads(page.read_text())["metadata"]["wsss"]
+    assert origin["profile"] == "demo"
+    assert origin["parameters"] == {"k": 5}
+    assert {"commit", "seconds", "started", "device", "packages"} <= origin.keys()
 
     # Profile and parameters are remembered, so a bare call finds nothing to do.
     before = page.stat().st_mtime_ns
@@ -102,7 +104,6 @@ def test_a_failing_notebook_is_reported_and_the_others_are_run(clone, capsys):
     assert "assert x == 2" in report
     assert "\x1b" not in report
     assert (folder / "01_bad.partial.ipynb").exists()
-    assert not (clone / "runs" / "PROFILE").exists()
     pages = sorted(p.name for p in (clone / "book" / "notebooks").iterdir())
     assert pages == ["02_good.ipynb", "status.md"]
 
@@ -133,70 +134,105 @@ def test_impossible_requests_are_refused(clone):
     with pytest.raises(InputError, match="jobs is 0"):
         book.reproduce(clone, jobs=0)
     with pytest.raises(InputError, match="no data folder at"):
-        book.folder_fingerprint(clone / "nowhere")
+        keys.folder_fingerprint(clone / "nowhere")
 
 
 def test_the_key_follows_what_a_page_shows_and_nothing_else(tmp_path):
     source = write_notebook(tmp_path / "n.ipynb", "x = 1")
-    key = book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
-    assert key == book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
-    assert key != book.notebook_key(source, parameters={"k": 2}, code="c", data="d")
-    assert key != book.notebook_key(source, parameters={"k": 1}, code="x", data="d")
-    assert key != book.notebook_key(source, parameters={"k": 1}, code="c", data="x")
+    key = keys.notebook_key(source, {"k": 1}, ("c", "d"))
+    assert key == keys.notebook_key(source, {"k": 1}, ("c", "d"))
+    assert key != keys.notebook_key(source, {"k": 2}, ("c", "d"))
+    assert key != keys.notebook_key(source, {"k": 1}, ("c", "x"))
     content = json.loads(source.read_text())
     content["cells"][-1] |= {"execution_count": 7, "outputs": [{"output_type": "stream"}]}
     source.write_text(json.dumps(content))
-    assert key == book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
+    assert key == keys.notebook_key(source, {"k": 1}, ("c", "d"))
     write_notebook(source, "x = 2")
-    assert key != book.notebook_key(source, parameters={"k": 1}, code="c", data="d")
+    assert key != keys.notebook_key(source, {"k": 1}, ("c", "d"))
+
+
+def test_words_about_the_code_make_no_page_stale(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    code = package / "loss.py"
+    code.write_text('"""Losses."""\n\n\ndef loss(x):\n    """Double it."""\n    return 2 * x\n')
+    before = keys.code_hash(tmp_path, package)
+    code.write_text('"""The losses."""\n\ndef loss(x):\n    """Twice."""\n    # so\n    return 2 * x\n')
+    assert before == keys.code_hash(tmp_path, package)
+    code.write_text("def loss(x):\n    return 3 * x\n")
+    assert before != keys.code_hash(tmp_path, package)
+    (package / "costs.csv").write_text("seconds\n")
+    assert before != keys.code_hash(tmp_path, package)
+
+
+def test_a_kernel_of_another_environment_is_not_taken(clone, tmp_path_factory, monkeypatch):
+    other = tmp_path_factory.mktemp("other")
+    spec = other / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["/nowhere/python"], "display_name": "x"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(other))
+    write_notebook(clone / "notebooks" / "01_one.ipynb", "import sys\nprint(sys.executable)")
+    assert book.reproduce(clone)
+    page = json.loads((clone / "book" / "notebooks" / "01_one.ipynb").read_text())
+    assert "".join(page["cells"][-1]["outputs"][0]["text"]).strip() == sys.executable
+    with own_kernel():
+        pass
+    assert os.environ["JUPYTER_PATH"] == str(other)
+
+
+def test_pages_run_side_by_side(clone):
+    waits = "import pathlib, time\npathlib.Path(name := 'NAME').touch()\n"
+    waits += "while not pathlib.Path('OTHER').exists(): time.sleep(0.1)"
+    for name, other in (("a", "b"), ("b", "a")):  # each ends only if the other has begun
+        source = waits.replace("NAME", name).replace("OTHER", other)
+        write_notebook(clone / "notebooks" / f"{name}.ipynb", source)
+    assert book.reproduce(clone, jobs=2)
 
 
 def test_the_code_hash_follows_the_lock_and_recorded_results(clone):
-    before = book.code_hash(clone)
-    assert before == book.code_hash(clone)
+    before = keys.code_hash(clone)
+    assert before == keys.code_hash(clone)
     (clone / "requirements.lock").write_text("numpy==2.1\n")
-    after = book.code_hash(clone)
+    after = keys.code_hash(clone)
     assert before != after
     (clone / "results" / "photo").mkdir(parents=True)
     (clone / "results" / "photo" / "table2.csv").write_text("miou\n")
-    assert after != book.code_hash(clone)
+    assert after != keys.code_hash(clone)
 
 
 def test_the_fingerprint_follows_names_and_sizes(tmp_path):
     (tmp_path / "a").write_text("1")
-    before = book.folder_fingerprint(tmp_path)
-    assert before == book.folder_fingerprint(tmp_path)
+    before = keys.folder_fingerprint(tmp_path)
+    assert before == keys.folder_fingerprint(tmp_path)
     (tmp_path / "a").write_text("12")
-    after = book.folder_fingerprint(tmp_path)
+    after = keys.folder_fingerprint(tmp_path)
     assert before != after
     (tmp_path / "a").rename(tmp_path / "b")
-    assert book.folder_fingerprint(tmp_path) != after
+    assert keys.folder_fingerprint(tmp_path) != after
 
 
 def test_what_is_recorded_is_not_computed_for_the_book(tmp_path, monkeypatch):
     """The page of the claims still needs its traces, which are not recorded here."""
-    pipeline, goals = Pipeline(get_profile("smoke")), []
-    everything = {
-        table.name: [
-            {
-                "table": table.name, "row": each.cell.row, "column": each.cell.column,
-                "testing": each.testing, "rng_seed": 4, "miou": 50.0,
-                "identity": each.stage.identity,
-            }
-            for each in asked(table, pipeline, [4])
-        ]
-        for table in TABLES_AND_CLAIM13.values()
-    }  # fmt: skip
-    for name, lines in everything.items():
-        keep(pd.DataFrame(lines), tmp_path / "smoke" / f"{name}.csv")
-    monkeypatch.setattr("wsss.tables.RESULTS", tmp_path)
-    monkeypatch.setattr("wsss.engine.run", lambda stages, store: goals.extend(stages))
-    compute_tables("smoke", tmp_path / "runs", None, {"rng_seeds": [4]})
-    assert [stage.name for stage in goals] == ["weight_trace"]
-    (tmp_path / "smoke" / "table1.csv").unlink()
-    goals.clear()
-    compute_tables("smoke", tmp_path / "runs", None, {"rng_seeds": [4]})
-    assert {stage.name for stage in goals} == {"weight_trace", "segmenter_score"}
+    lab, goals = Lab("smoke", rng_seeds=[4], runs=tmp_path), []
+    lines = [
+        {
+            "table": each.table.name, "row": each.cell.row, "column": each.cell.column,
+            "testing": each.testing, "rng_seed": 4, "miou": 50.0, "images": "x",
+            "identity": each.stage.identity,
+        }
+        for each in lab.asked(*TABLES, "claim13")
+    ]  # fmt: skip
+    monkeypatch.setattr("wsss.pipeline.run", lambda stages, *_, **__: goals.extend(stages))
+
+    def missing(kept) -> set[str]:
+        keep_scores(pd.DataFrame(kept), tmp_path / str(len(kept)))
+        goals.clear()
+        results = tmp_path / str(len(kept))
+        Lab("smoke", rng_seeds=[4], runs=tmp_path, results=results).everything()
+        return {stage.name for stage in goals}
+
+    assert missing(lines) == {"weight_trace"}
+    assert missing(lines[5:]) == {"weight_trace", "segmenter_score"}
 
 
 def test_exit_status_and_parameters_of_the_command(monkeypatch, capsys):
@@ -208,7 +244,7 @@ def test_exit_status_and_parameters_of_the_command(monkeypatch, capsys):
             raise InputError("no such thing")
         return arguments["profile"] == "demo"
 
-    monkeypatch.setattr("wsss.book.command.reproduce", reproduce)
+    monkeypatch.setattr("wsss.book.runner.reproduce", reproduce)
     command = ["--profile", "demo", "-p", "rng_seeds", "[0, 1]", "-p", "name", "x", "--jobs", "2"]
     assert book.main(command) == 0
     given = {"rng_seeds": [0, 1], "name": "x"}
@@ -261,7 +297,7 @@ def test_notebook_takes_the_parameters_of_all_and_says_where_it_is_from(notebook
     sources = ["".join(c["source"]) for c in json.loads(notebook.read_text())["cells"]]
     names = [ast.unparse(t) for n in ast.parse(sources[1]).body[1:] for t in n.targets]
     assert names == ["profile", "data", "rng_seeds"]
-    assert sources[2].splitlines()[-1].startswith(("provenance_line(", "recorded_line("))
+    assert any("lab.provenance(" in source or "recorded_line(" in source for source in sources)
 
 
 # The site -----------------------------------------------------------------------------------
@@ -333,8 +369,6 @@ def test_the_prose_builds_without_warnings_and_a_failing_notebook_fails_the_buil
     shutil.copytree(ROOT / "book", clone / "book", ignore=shutil.ignore_patterns("notebooks"))
     for notebook in NOTEBOOKS:
         write_notebook(clone / "notebooks" / notebook.name, "print(profile)")
-    (clone / "runs").mkdir()
-    (clone / "runs" / "PROFILE").write_text("smoke\n{}\n")
     build = [str(Path(sys.executable).parent / "jupyter-book"), "build", "book"]
 
     built = subprocess.run(build, cwd=clone, capture_output=True, text=True, check=False)
