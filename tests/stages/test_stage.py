@@ -18,11 +18,11 @@ from wsss.data.affine import Augmentation
 from wsss.data.scene_look import SceneLook
 from wsss.data.scenes import DRAWING_VERSION
 from wsss.inference import Protocol
+from wsss.seeds import CrfSeed, ThresholdSeed
 from wsss.stages import (
     CamBackground,
     Cams,
     Classifier,
-    CrfSeeds,
     Images,
     LabelScore,
     MergedCams,
@@ -31,11 +31,11 @@ from wsss.stages import (
     PhotoFolder,
     Saliency,
     Scenes,
+    Seeds,
     Segmenter,
     SegmenterScore,
     Spec,
     Stage,
-    ThresholdSeeds,
     TrueLabels,
     WeightTrace,
     canonical_json,
@@ -74,8 +74,8 @@ def segmenter(*labels: Stage, **changes: Any) -> Segmenter:
     return Segmenter(**(fields | changes))
 
 
-T = ThresholdSeeds(cams=cams(), saliency=SALIENCY)
-C = CrfSeeds(cams=cams(), saliency=SALIENCY)
+T = Seeds(cams=cams(), saliency=SALIENCY, rule=ThresholdSeed())
+C = Seeds(cams=cams(), saliency=SALIENCY, rule=CrfSeed())
 MERGED = MergedCams(cams=(cams(1.0), cams(0.5)), how="max")
 NOISY = NoisyLabels(images=TRAIN, ratio=0.1, copy_number=0, rng_seed=0)
 
@@ -92,7 +92,7 @@ EVERY = [
     T,
     C,
     C.blocks[0],
-    ThresholdSeeds(cams=MERGED, saliency=SALIENCY),
+    Seeds(cams=MERGED, saliency=SALIENCY, rule=ThresholdSeed()),
     NOISY,
     TrueLabels(images=TRAIN),
     segmenter(T, C),
@@ -249,7 +249,7 @@ def test_edits_that_change_the_identity(edits: dict[str, Any]) -> None:
 def test_a_change_reaches_everything_that_depends_on_it(changes: dict[str, Any]) -> None:
     def score(first: Classifier) -> SegmenterScore:
         maps = Cams(classifier=first, images=TRAIN, scale=1.0)
-        labels = ThresholdSeeds(cams=maps, saliency=SALIENCY)
+        labels = Seeds(cams=maps, saliency=SALIENCY, rule=ThresholdSeed())
         return SegmenterScore(segmenter=segmenter(labels), images=VAL)
 
     assert score(classifier()).identity == score(classifier()).identity
@@ -261,17 +261,17 @@ def test_a_change_reaches_everything_that_depends_on_it(changes: dict[str, Any])
     [
         (Scenes(), Scenes(look=SceneLook(camouflage=0.5))),
         (Scenes(), Scenes(drawing_version=DRAWING_VERSION + 1)),
-        (C, CrfSeeds(cams=cams(), saliency=SALIENCY, crf=DenseCRF(iterations=9))),
+        (C, Seeds(cams=cams(), saliency=SALIENCY, rule=CrfSeed(DenseCRF(iterations=9)))),
         (SALIENCY, Saliency.by_u2netp(TRAIN)),
         (SALIENCY, Saliency(images=TRAIN, maps_sha256="2" * 64)),
-        (T, ThresholdSeeds(cams=cams(), saliency=CamBackground())),
+        (T, Seeds(cams=cams(), saliency=CamBackground(), rule=ThresholdSeed())),
         (
-            ThresholdSeeds(cams=cams(), saliency=CamBackground()),
-            ThresholdSeeds(cams=cams(), saliency=CamBackground(alpha=8)),
+            Seeds(cams=cams(), saliency=CamBackground(), rule=ThresholdSeed()),
+            Seeds(cams=cams(), saliency=CamBackground(alpha=8), rule=ThresholdSeed()),
         ),
         (LabelScore(labels=C, images=TRAIN), LabelScore(labels=C, images=VAL)),
-        (T, ThresholdSeeds(cams=cams(0.5), saliency=SALIENCY)),
-        (T, ThresholdSeeds(cams=cams(), saliency=SALIENCY, background_below=0.05)),
+        (T, Seeds(cams=cams(0.5), saliency=SALIENCY, rule=ThresholdSeed())),
+        (T, Seeds(cams=cams(), saliency=SALIENCY, rule=ThresholdSeed(background_below=0.05))),
         (NOISY, NoisyLabels(images=TRAIN, ratio=0.1, copy_number=1, rng_seed=0)),
         (MERGED, MergedCams(cams=MERGED.cams, how="mean")),
         (TESTED, TESTED.model_copy(update={"protocol": Protocol((0.75, 1.0))})),
@@ -296,7 +296,7 @@ def test_whole_numbers_and_fractions_of_the_same_value_are_the_same() -> None:
 
 
 def test_labels_are_a_sorted_set() -> None:
-    labels = [T, C, ThresholdSeeds(cams=cams(0.5), saliency=SALIENCY)]
+    labels = [T, C, Seeds(cams=cams(0.5), saliency=SALIENCY, rule=ThresholdSeed())]
     whole = segmenter(*labels)
     for order in itertools.permutations(labels):
         assert segmenter(*order) == whole
@@ -352,14 +352,14 @@ def test_blocks_of_crf_seeds_share_work_if_image_and_crf_are_the_same() -> None:
     assert C.blocks[0].parents() == [cams(), SALIENCY]
     assert len({block.shares for block in C.blocks}) == len(C.blocks)
     for maps in (cams(0.5), MERGED):
-        other = CrfSeeds(cams=maps, saliency=SALIENCY)
+        other = Seeds(cams=maps, saliency=SALIENCY, rule=CrfSeed())
         assert [block.shares for block in other.blocks] == [block.shares for block in C.blocks]
         assert other.blocks[0].identity != C.blocks[0].identity
     elsewhere = Cams(classifier=classifier(rng_seed=1), images=TRAIN, scale=1.0)
     for apart in (
-        CrfSeeds(cams=cams(), saliency=SALIENCY, crf=DenseCRF(iterations=9)),
-        CrfSeeds(cams=cams(), saliency=Saliency.by_u2netp(TRAIN)),
-        CrfSeeds(cams=elsewhere, saliency=SALIENCY),
+        Seeds(cams=cams(), saliency=SALIENCY, rule=CrfSeed(DenseCRF(iterations=9))),
+        Seeds(cams=cams(), saliency=Saliency.by_u2netp(TRAIN), rule=CrfSeed()),
+        Seeds(cams=elsewhere, saliency=SALIENCY, rule=CrfSeed()),
     ):
         assert apart.blocks[0].shares != C.blocks[0].shares
     assert {stage.shares for stage in EVERY} == {None, C.blocks[0].shares}
@@ -383,7 +383,7 @@ def test_is_frozen_and_refuses_unknown_fields() -> None:
 
 
 def test_images_of_labels_are_those_of_their_maps() -> None:
-    for labels in (T, C, NOISY, ThresholdSeeds(cams=MERGED, saliency=SALIENCY)):
+    for labels in (T, C, NOISY, Seeds(cams=MERGED, saliency=SALIENCY, rule=ThresholdSeed())):
         assert labels.images == TRAIN
     assert segmenter(T, C).images == TRAIN
 
