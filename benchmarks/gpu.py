@@ -574,11 +574,15 @@ def _training(
     bench.say(title, "samples of a step drawn by one core", took * 1e3, "ms")
     if not bench.gpu:
         return
-    with profile(activities=[ProfilerActivity.CUDA]) as seen:
-        history = train(max_steps=10)
+    events: list[Any] = []
+    for activities in ([ProfilerActivity.CUDA], [ProfilerActivity.CPU, ProfilerActivity.CUDA]):
+        with profile(activities=activities) as seen:
+            history = train(max_steps=10)
+        events = [each for each in seen.events() or () if each.device_type.name == "CUDA"]
+        if events:
+            break
     kernels: dict[str, float] = defaultdict(float)
     busy, until = 0.0, 0.0  # seconds in which some kernel or copy runs, and the end of the last one
-    events = [each for each in seen.events() or () if each.device_type.name == "CUDA"]
     for event in sorted(events, key=lambda each: each.time_range.start):
         if event.name.startswith(("Optimizer.", "ProfilerStep", "## ")):
             continue  # spans that hold kernels

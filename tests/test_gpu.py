@@ -15,7 +15,7 @@ from torch import Tensor
 from wsss.data.affine import Augmentation
 from wsss.inference import Protocol, infer_cams, infer_logits
 from wsss.losses import weighted_selective_loss
-from wsss.models import Network, get_model
+from wsss.models import Head, Network, get_model
 from wsss.training import History, Schedule, fit, isolated_randomness
 from wsss.training.tasks import segmenter_loss, segmenter_sample
 
@@ -62,7 +62,7 @@ def train(images, rng) -> Train:
     return run
 
 
-def network(head: str, name: str = "vgg16_scenes") -> Network:
+def network(head: Head, name: str = "vgg16_scenes") -> Network:
     with isolated_randomness(0):
         return get_model(name, head=head, num_classes=LABELS)
 
