@@ -47,7 +47,7 @@ from wsss.data.affine import Augmentation
 from wsss.data.packed import PackedArrays, pack
 from wsss.grid import feature_spacing, to_pixels
 from wsss.inference import SCALES, Protocol, infer_cams, infer_logits, label_map, network_input
-from wsss.losses import weighted_selective_loss
+from wsss.losses import count_votes, weighted_selective_loss
 from wsss.models import Head, Network, get_model
 from wsss.pipeline import Pipeline
 from wsss.profiles import Profile, get_profile
@@ -56,7 +56,6 @@ from wsss.stages.images import Photos
 from wsss.stages.provenance import environment
 from wsss.training import Schedule, fit, isolated_randomness
 from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
-from wsss.votes import count_votes
 
 RESULTS = Path(__file__).parent / "results"
 LABELS, SEEDS = 21, 12  # the paper's: VOC's labels, and its twelve seeds

@@ -1,53 +1,55 @@
-"""Measure what the stages of a profile cost, from a folder where they were computed.
+"""Measure what a stage of each kind costs, for the estimates of ``wsss plan``.
 
-    python scripts/measure_costs.py demo runs
+    python scripts/measure_costs.py PROFILE RUNS
 
-Replaces the profile's lines in ``wsss/costs.csv``: mean seconds of one thread and megabytes on disk
-of each kind of stage. `wsss plan` multiplies them.
+Replaces the profile's lines in ``wsss/costs.csv`` by means over all results of the run folder,
+which must be of this profile alone.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from wsss.engine import graph
-from wsss.pipeline import Pipeline
-from wsss.plan import COSTS, kind_of
-from wsss.profiles import get_profile
-from wsss.stages import Store
-from wsss.tables import TABLES, scores
+from wsss.plan import COSTS
+from wsss.seeds import SEED_TYPES
+
+LETTERS = {kind.__name__: letter for letter, kind in SEED_TYPES.items()}
 
 
-def measure(profile: str, runs: Path, data: Path | None) -> pd.DataFrame:
+def kind_of(spec: dict[str, Any]) -> str:
+    """Name the kind of a stage by what was written down of it, as `wsss.plan.kind_of` does."""
+    if "rule" in spec:
+        return f"{spec['stage']} {LETTERS[spec['rule']['type']]}"
+    trained = spec.get("classifier", spec.get("segmenter", spec))
+    named = spec["stage"] in ("classifier", "segmenter", "cams", "segmenter_score")
+    return f"{spec['stage']} {trained['network']['name']}" if named else spec["stage"]
+
+
+def measure(profile: str, runs: Path) -> pd.DataFrame:
     """One line a kind: mean seconds, mean megabytes, how many were seen."""
-    pipeline, store = Pipeline(get_profile(profile), data), Store(runs, data)
-    rng_seeds = pipeline.profile.rng_seeds
-    goals = [stage for table in TABLES.values() for stage in scores(table, pipeline, rng_seeds)]
     seen = [
         {
             "profile": profile,
-            "kind": kind_of(stage),
-            "seconds": store.provenance(stage)["seconds"],
-            "megabytes": _bytes(store.folder(stage)) / 1e6,
+            "kind": kind_of(json.loads((folder / "spec.json").read_text())),
+            "seconds": json.loads((folder / "provenance.json").read_text())["seconds"],
+            "megabytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6,
             "count": 1,
         }
-        for stage in graph(goals)
-        if store.done(stage)
+        for folder in sorted(runs.glob("*/*"))
+        if folder.is_dir() and not folder.suffix
     ]
     means = {"seconds": "mean", "megabytes": "mean", "count": "sum"}
     return pd.DataFrame(seen).groupby(["profile", "kind"], as_index=False).agg(means).round(2)
 
 
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
 if __name__ == "__main__":
-    name, folder, *photos = sys.argv[1:] or sys.exit(__doc__)
-    new = measure(name, Path(folder), Path(photos[0]) if photos else None)
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    new = measure(sys.argv[1], Path(sys.argv[2]))
     old = pd.read_csv(COSTS) if COSTS.is_file() else new.iloc[:0]
-    kept = old[old["profile"] != name]
-    pd.concat([kept, new]).to_csv(COSTS, index=False)
+    pd.concat([old[old["profile"] != sys.argv[1]], new]).to_csv(COSTS, index=False)

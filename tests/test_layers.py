@@ -41,8 +41,7 @@ def test_imports_go_down_only():
     ("module", "line"),
     [
         ("errors.py", "import wsss.cli"),  # from the bottom to the top
-        ("losses.py", "def f():\n    import wsss.metrics"),  # sideways, inside a function
-        ("cam.py", "import wsss"),  # through the package, which imports everything
+        ("cam.py", "def f():\n    import wsss.metrics"),  # sideways, inside a function
     ],
 )
 def test_a_planted_import_is_found(copied_tree, module, line):

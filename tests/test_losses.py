@@ -22,12 +22,12 @@ from wsss.losses import (
     Unknown,
     WeightedSelectiveLoss,
     classification_loss,
+    count_votes,
     reference_loss,
     seed_weights,
     weighted_selective_loss,
     weighted_selective_sum,
 )
-from wsss.votes import count_votes
 
 UNKNOWN = 255
 SHARPNESS = st.floats(0, 20)

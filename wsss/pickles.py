@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import pickle
 from math import prod
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-
-from wsss.errors import InputError
 
 CODES = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
 """The types that are read, as a pickled dtype spells them."""
@@ -36,7 +33,7 @@ def read_arrays(file: BinaryIO) -> Any:
 
     Raises
     ------
-    InputError
+    pickle.UnpicklingError
         If the pickle asks for anything else, or is damaged.
 
     Examples
@@ -47,60 +44,18 @@ def read_arrays(file: BinaryIO) -> Any:
     >>> read_arrays(io.BytesIO(pickle.dumps(print)))
     Traceback (most recent call last):
     ...
-    wsss.errors.InputError: <file>: the pickle asks for builtins.print, refused; ...
+    _pickle.UnpicklingError: <file>: the pickle asks for builtins.print, refused; ...
     """
     where = getattr(file, "name", "<file>")
     try:
         return _plain(_InertUnpickler(file, encoding="latin1").load(), {})
     except _RefusedError as error:
-        raise InputError(f"{where}: {error}; only arrays are read") from None
+        raise pickle.UnpicklingError(f"{where}: {error}; only arrays are read") from None
     except Exception as error:  # damaged or hostile bytes may end an unpickler in any way
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{where}: not a readable pickle of arrays ({reason:.200})") from None
-
-
-def read_npy_dict(path: Path) -> dict[str | int, NDArray[np.generic]]:
-    """Read what ``numpy.save(path, {key: array, ...})`` wrote.
-
-    Keys are strings or integers up to ten digits, arrays have one dimension.
-
-    Raises
-    ------
-    InputError
-        The file is damaged, holds anything else, or its pickle asks for anything else.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "cls_labels.npy")
-    ...     np.save(path, np.array({2007000032: np.array([0, 1], np.uint8)}, object))
-    ...     read_npy_dict(path)
-    {2007000032: array([0, 1], dtype=uint8)}
-    """
-    try:
-        with path.open("rb") as stream:
-            np.lib.format.read_magic(stream)
-            np.lib.format.read_array_header_1_0(stream)
-            content = read_arrays(stream)
-    except InputError as error:
-        raise InputError(f"{error}; write the labels as a CSV instead") from None
-    except Exception as error:  # numpy's reader of the header ends in many ways as well
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"{path}: not a readable .npy ({reason:.200}); write the labels as a CSV instead"
+        raise pickle.UnpicklingError(
+            f"{where}: not a readable pickle of arrays ({reason:.200})"
         ) from None
-    mapping = content.item() if isinstance(content, np.ndarray) and content.size == 1 else None
-    if not isinstance(mapping, dict):
-        raise InputError(f"{path}: holds no dict; write the labels as a CSV instead")
-    for key, value in mapping.items():
-        if not isinstance(key, str) and not (
-            isinstance(key, int | np.integer) and 0 <= key < 10**10
-        ):
-            raise InputError(f"{path}: a key is no image id such as '2007_000032' or 2007000032")
-        if not isinstance(value, np.ndarray) or value.dtype == object or value.ndim != 1:
-            raise InputError(f"{path}: a value is no array of numbers with one dimension")
-    return {key if isinstance(key, str) else int(key): value for key, value in mapping.items()}
 
 
 class _RefusedError(pickle.UnpicklingError):

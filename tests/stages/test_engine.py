@@ -97,7 +97,9 @@ def contents(store: Store) -> dict[str, bytes]:
     return {
         str(path.relative_to(store.runs)): path.read_bytes()
         for path in store.runs.rglob("*")
-        if path.is_file() and path.name != "provenance.json" and path.suffix not in (".pt", ".lock")
+        if path.is_file()
+        and path.name not in ("provenance.json", "SHA256SUMS")
+        and path.suffix not in (".pt", ".lock")
     }
 
 

@@ -13,45 +13,43 @@ import pytest
 import torch
 from PIL import Image
 
-import wsss.stages.seeds
+import wsss.seeds.crf
 import wsss.stages.segmenter
 from wsss.cam import merge_cams
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.data.labels import write_labels_csv
 from wsss.data.voc import VocFolder
-from wsss.engine import run
 from wsss.errors import InputError
-from wsss.metrics import score
+from wsss.files import SUMS, seal
 from wsss.inference import Protocol, cam_at_pixels, infer_cams, predict
-from wsss.metrics import iou
+from wsss.metrics import iou, score
 from wsss.models.network import Network
 from wsss.saliency import BorderSaliency
-from wsss.seeds import crf_seed, crf_seeds_of_image, threshold_seed
+from wsss.seeds import CrfSeed, ThresholdSeed, crf_seed, crf_seeds_of_image, threshold_seed
 from wsss.stages import (
     CamBackground,
     Cams,
     Classifier,
-    CrfSeeds,
     Images,
     LabelScore,
     MergedCams,
     NetworkSpec,
     NoisyLabels,
-    PhotoFolder,
+    Photos,
     Saliency,
     Scenes,
+    Seeds,
     Segmenter,
     SegmenterScore,
     Stage,
     Store,
-    ThresholdSeeds,
     TrueLabels,
     WeightTrace,
-    read_score,
+    run,
 )
-from wsss.training.tasks import segmenter_loss
 from wsss.training import Schedule
+from wsss.training.tasks import segmenter_loss
 
 MakeVoc = Callable[..., Path]
 NETWORK = NetworkSpec(name="vgg16_scenes", width=0.125)
@@ -72,7 +70,7 @@ def store(tmp_path: Path, data: Path) -> Store:
 
 @pytest.fixture
 def train(data: Path) -> Images:
-    return Images(source=PhotoFolder.at(data, ("cat", "dog"), ("train", "val")), split="train")
+    return Images(source=Photos(("cat", "dog"), splits=("train", "val")).at(data), split="train")
 
 
 @pytest.fixture
@@ -125,13 +123,13 @@ def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
 def test_the_whole_path(store: Store, train: Images, val: Images) -> None:
     merged = MergedCams(cams=(cams(train, 1.0), cams(train, 0.5)), how="max")
     labels = [
-        ThresholdSeeds(cams=cams(train), saliency=saliency(train)),
-        CrfSeeds(cams=cams(train), saliency=saliency(train)),
-        ThresholdSeeds(cams=merged, saliency=saliency(train)),
+        Seeds(cams=cams(train), saliency=saliency(train), rule=ThresholdSeed()),
+        Seeds(cams=cams(train), saliency=saliency(train), rule=CrfSeed()),
+        Seeds(cams=merged, saliency=saliency(train), rule=ThresholdSeed()),
     ]
     goal = SegmenterScore(segmenter=segmenter(*labels), images=val)
     store.ensure(goal)
-    found = read_score(store, goal)
+    found = goal.read(store)
     assert list(found["iou"]) == ["background", "cat", "dog"]
     assert 0 <= found["miou"] <= 100
     assert np.sum(found["confusion"]) == 3 * (SIZE[0] - 1) * SIZE[1]  # the first row is unknown
@@ -157,6 +155,7 @@ def test_a_score_with_crf_keeps_the_one_without(store: Store, train: Images, val
     torch.manual_seed(0)
     state["classifier.weight"].normal_()  # so short a training finds background alone
     torch.save(state, trained)
+    seal(trained.parent)
     crf = DenseCRF(gaussian_compat=0.01, bilateral_compat=0.02)
     plain, whole = (
         SegmenterScore(
@@ -166,7 +165,7 @@ def test_a_score_with_crf_keeps_the_one_without(store: Store, train: Images, val
     )
     for goal in (plain, whole):
         store.ensure(goal)
-    found, before = read_score(store, whole), read_score(store, plain)
+    found, before = whole.read(store), plain.read(store)
     assert found.pop("before_crf") == before
     data = val.load(store)
     assert data.masks is not None
@@ -177,7 +176,7 @@ def test_a_score_with_crf_keeps_the_one_without(store: Store, train: Images, val
 def test_the_same_pipeline_elsewhere_gives_the_same_bytes(
     tmp_path: Path, store: Store, train: Images, val: Images, data: Path
 ) -> None:
-    seeds = ThresholdSeeds(cams=cams(train), saliency=saliency(train))
+    seeds = Seeds(cams=cams(train), saliency=saliency(train), rule=ThresholdSeed())
     goal = SegmenterScore(segmenter=segmenter(seeds, noisy(train)), images=val)
     moved = tmp_path / "moved"
     shutil.copytree(data, moved)
@@ -189,7 +188,7 @@ def test_the_same_pipeline_elsewhere_gives_the_same_bytes(
     there = {path.relative_to(elsewhere.runs): path for path in elsewhere.runs.rglob("*")}
     assert here.keys() == there.keys()
     for name, path in here.items():
-        if path.is_file() and path.name != "provenance.json" and path.suffix != ".pt":
+        if path.is_file() and path.name not in ("provenance.json", SUMS) and path.suffix != ".pt":
             assert path.read_bytes() == there[name].read_bytes(), name
     assert equal(weights(store, goal.segmenter), weights(elsewhere, goal.segmenter))
 
@@ -224,7 +223,7 @@ def test_labels_come_from_the_source_that_was_chosen(store: Store, data: Path) -
 
     def images(**choice: Any) -> Images:
         return Images(
-            source=PhotoFolder.at(data, ("cat", "dog"), ("train",), **choice), split="train"
+            source=Photos(("cat", "dog"), splits=("train",), **choice).at(data), split="train"
         )
 
     usual, kept, dropped, empty = every = [
@@ -245,11 +244,11 @@ def test_labels_come_from_the_source_that_was_chosen(store: Store, data: Path) -
 def test_a_source_of_labels_outside_the_folder_is_refused(data: Path) -> None:
     for outside in (str(data / "labels.csv"), "../voc/labels.csv"):
         with pytest.raises(InputError, match="is outside"):
-            PhotoFolder.at(data, ("cat",), ("train",), labels=outside)
+            Photos(("cat",), splits=("train",), labels=outside).at(data)
 
 
 def test_classes_that_are_not_chosen_are_unknown(store: Store, data: Path) -> None:
-    source = PhotoFolder.at(data, ("dog",), ("train",))
+    source = Photos(("dog",), splits=("train",)).at(data)
     images = Images(source=source, split="train")
     store.ensure(images)
     masks = images.load(store).masks
@@ -261,10 +260,12 @@ def test_seeds_are_those_of_the_functions(store: Store, train: Images) -> None:
     maps = [cams(train, 1.0), cams(train, 0.5)]
     merged = MergedCams(cams=tuple(maps), how="mean")
     crf = DenseCRF(iterations=2)
-    threshold = ThresholdSeeds(
-        cams=maps[0], saliency=saliency(train), foreground_above=0.5, background_below=0.3
+    threshold = Seeds(
+        cams=maps[0],
+        saliency=saliency(train),
+        rule=ThresholdSeed(foreground_above=0.5, background_below=0.3),
     )
-    refined = CrfSeeds(cams=merged, saliency=saliency(train), crf=crf)
+    refined = Seeds(cams=merged, saliency=saliency(train), rule=CrfSeed(crf))
     for stage in (threshold, refined):
         store.ensure(stage)
     data, model = train.load(store), classifier(train).load(store)
@@ -297,8 +298,10 @@ def test_other_readings_of_open_points_are_those_of_the_functions(
 ) -> None:
     biased = [cams(train, scale).model_copy(update={"bias": True}) for scale in (1.0, 0.5)]
     merged = MergedCams(cams=tuple(biased), how="mean", renormalise=False)
-    strict = ThresholdSeeds(
-        cams=merged, saliency=saliency(train), background_below=0.3, class_conflict="unknown"
+    strict = Seeds(
+        cams=merged,
+        saliency=saliency(train),
+        rule=ThresholdSeed(background_below=0.3, class_conflict="unknown"),
     )
     store.ensure(strict)
     data, salient = train.load(store), saliency(train).load(store)
@@ -330,8 +333,8 @@ def test_seeds_without_saliency_take_their_background_from_the_cams(
     store: Store, train: Images
 ) -> None:
     maps, background = cams(train), CamBackground(alpha=8)
-    threshold = ThresholdSeeds(cams=maps, saliency=background)
-    refined = CrfSeeds(cams=maps, saliency=background, crf=DenseCRF(iterations=1))
+    threshold = Seeds(cams=maps, saliency=background, rule=ThresholdSeed())
+    refined = Seeds(cams=maps, saliency=background, rule=CrfSeed(DenseCRF(iterations=1)))
     for stage in (threshold, refined):
         store.ensure(stage)
     assert not (store.runs / "saliency").exists()
@@ -348,14 +351,14 @@ def test_crf_seeds_made_together_are_those_made_alone(
     tmp_path: Path, store: Store, train: Images, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crf, maps = DenseCRF(iterations=2), [cams(train, scale) for scale in (1.0, 0.75, 0.5)]
-    every = [CrfSeeds(cams=each, saliency=saliency(train), crf=crf) for each in maps]
+    every = [Seeds(cams=each, saliency=saliency(train), rule=CrfSeed(crf)) for each in maps]
     counts = []
 
     def counted(image: np.ndarray, cams: Sequence[torch.Tensor], *args: Any, **named: Any) -> Any:
         counts.append(len(cams))
         return crf_seeds_of_image(image, cams, *args, **named)
 
-    monkeypatch.setattr(wsss.stages.seeds, "crf_seeds_of_image", counted)
+    monkeypatch.setattr(wsss.seeds.crf, "crf_seeds_of_image", counted)
     run(every, store, workers=1, quiet=True)
     assert counts == [3] * 3  # three images, each with all its maps
     alone = Store(tmp_path / "alone", data)
@@ -394,8 +397,8 @@ def test_score_of_labels(store: Store, train: Images) -> None:
     spoilt = LabelScore(labels=noisy(train), images=train)
     for goal in (perfect, spoilt):
         store.ensure(goal)
-    assert read_score(store, perfect)["miou"] == 100
-    assert 40 < read_score(store, spoilt)["miou"] < 90
+    assert perfect.read(store)["miou"] == 100
+    assert 40 < spoilt.read(store)["miou"] < 90
 
 
 def test_labels_are_scored_on_fewer_images_than_they_are_made_for(store: Store, data: Path) -> None:
@@ -404,14 +407,14 @@ def test_labels_are_scored_on_fewer_images_than_they_are_made_for(store: Store, 
     ids = [*(lists / "train.txt").read_text().split(), *(lists / "val.txt").read_text().split()]
     (lists / "every.txt").write_text("\n".join(ids))
     (lists / "some.txt").write_text("\n".join([ids[4], ids[1]]))
-    source = PhotoFolder.at(data, ("cat", "dog"), ("every", "some", "val"))
+    source = Photos(("cat", "dog"), splits=("every", "some", "val")).at(data)
     every, some, val = (Images(source=source, split=name) for name in ("every", "some", "val"))
     goal = LabelScore(labels=noisy(every), images=some)
     store.ensure(goal)
     maps, masks = noisy(every).label_maps(store), every.load(store).masks
     assert masks is not None
     expected = score([maps[4], maps[1]], [masks[4], masks[1]], 3)
-    assert read_score(store, goal)["confusion"] == expected.tolist()
+    assert goal.read(store)["confusion"] == expected.tolist()
 
     few = LabelScore(labels=noisy(val), images=some)
     with pytest.raises(InputError, match=f"'some': 1 of its images have .* first is {ids[1]}"):
@@ -521,8 +524,8 @@ def test_two_processes_make_one_result(
     monkeypatch.setenv("WSSS_PROCESSES", "2")
     store.ensure(stage)
     assert sorted(path.name for path in store.folder(stage).iterdir()) == [
-        "epoch_0001.npz", "epoch_0002.npz", "history.json", "model.pt", "provenance.json",
-        "spec.json",
+        "SHA256SUMS", "epoch_0001.npz", "epoch_0002.npz", "history.json", "model.pt",
+        "provenance.json", "spec.json",
     ]  # fmt: skip
     history = json.loads((store.folder(stage) / "history.json").read_text())
     assert len(history["loss"]) == SCHEDULE.epochs
@@ -534,8 +537,8 @@ def test_two_processes_make_one_result(
 def test_no_masks_no_score_but_training_needs_none(store: Store, data: Path) -> None:
     shutil.rmtree(data / "SegmentationClass")
     (data / "SegmentationClass").mkdir()
-    train = Images(source=PhotoFolder.at(data, ("cat", "dog"), ("train",)), split="train")
-    seeds = ThresholdSeeds(cams=cams(train), saliency=saliency(train))
+    train = Images(source=Photos(("cat", "dog"), splits=("train",)).at(data), split="train")
+    seeds = Seeds(cams=cams(train), saliency=saliency(train), rule=ThresholdSeed())
     store.ensure(segmenter(seeds))
     for goal in (
         LabelScore(labels=seeds, images=train),
@@ -553,7 +556,7 @@ def test_a_data_folder_that_changed_is_refused(store: Store, data: Path, train: 
     with pytest.raises(InputError, match=f"{data}.*changed"):
         store.ensure(train)
     assert not store.done(train)
-    again = PhotoFolder.at(data, ("cat", "dog"), ("train", "val"))
+    again = Photos(("cat", "dog"), splits=("train", "val")).at(data)
     assert again.identity != train.source.identity
     store.ensure(Images(source=again, split="train"))
 

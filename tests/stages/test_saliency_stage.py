@@ -15,7 +15,7 @@ from wsss.saliency import MAPS
 from wsss.stages import (
     CamBackground,
     Images,
-    PhotoFolder,
+    Photos,
     Saliency,
     Store,
     check_maps,
@@ -33,7 +33,7 @@ def data(make_voc: MakeVoc) -> Path:
 
 @pytest.fixture
 def train(data: Path) -> Images:
-    return Images(source=PhotoFolder.at(data, CLASSES, ("train", "val")), split="train")
+    return Images(source=Photos(CLASSES, splits=("train", "val")).at(data), split="train")
 
 
 def write_maps(data: Path, ids: list[str], rng: np.random.Generator) -> list[np.ndarray]:

@@ -119,6 +119,27 @@ def test_computes_what_is_needed_first(tmp_path: Path, store: Store) -> None:
     assert [runs_of(each) for each in (stage.parent, stage, other)] == [1, 1, 1]
 
 
+class Nosy(Logged):
+    """Reads what it does not name among its parents."""
+
+    stage: Literal["nosy"] = "nosy"
+    number: int = 9
+
+    def compute(self, folder: Path, store: Store) -> None:
+        store.folder(Logged(where=self.where))
+
+
+def test_a_stage_can_only_read_its_declared_parents(store: Store, logged: Logged) -> None:
+    store.ensure(logged)
+    with pytest.raises(LookupError, match=r"nosy reads a logged that is not among its parents\(\)"):
+        store.ensure(Nosy(where=logged.where))
+
+
+def test_a_missing_result_is_told_as_such(store: Store, logged: Logged) -> None:
+    with pytest.raises(InputError, match=r"logged/\w+: this logged is not computed yet"):
+        store.folder(logged)
+
+
 def test_records_what_was_computed_and_how(tmp_path: Path, store: Store) -> None:
     parent = Logged(where=str(tmp_path))
     stage = Logged(where=str(tmp_path), number=1, parent=parent)
@@ -142,7 +163,7 @@ def test_a_computation_that_fails_leaves_no_result(store: Store, logged: Logged)
     with pytest.raises(InputError, match="bad0"):
         store.ensure(logged)
     assert not store.done(logged)
-    assert not store.folder(logged).exists()
+    assert not store.path(logged).exists()
     bad.unlink()
     store.ensure(logged)
     assert runs_of(logged) == 2
@@ -189,7 +210,7 @@ def test_a_killed_computation_is_picked_up(store: Store, logged: Logged) -> None
     logged.gate.touch()
     with another_process(logged, store) as process:
         wait_for(lambda: runs_of(logged) == 1, process)
-        part = store.folder(logged).with_name(store.folder(logged).name + ".part")
+        part = store.path(logged).with_name(store.path(logged).name + ".part")
         wait_for((part / "checkpoint").is_file, process)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)

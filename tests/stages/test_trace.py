@@ -20,13 +20,12 @@ from wsss.stages import (
     Images,
     NetworkSpec,
     NoisyLabels,
-    PhotoFolder,
+    Photos,
     Segmenter,
     Store,
     TrueLabels,
     WeightTrace,
     at_features,
-    read_trace,
 )
 from wsss.training import Schedule
 
@@ -46,7 +45,7 @@ def store(tmp_path: Path, data: Path) -> Store:
 
 @pytest.fixture
 def trace(data: Path) -> WeightTrace:
-    source = PhotoFolder.at(data, ("cat", "dog"), ("train", "val"))
+    source = Photos(("cat", "dog"), splits=("train", "val")).at(data)
     images = Images(source=source, split="train")
     noisy = NoisyLabels(
         images=images, ratio=0.5, copy_number=0, rng_seed=0, smallest=0.3, largest=0.6
@@ -63,16 +62,18 @@ def trace(data: Path) -> WeightTrace:
 
 def test_it_is_the_training_of_the_segmenter(store: Store, trace: WeightTrace) -> None:
     store.ensure(trace)
+    assert not store.done(trace.segmenter)  # the look into a training does not train it twice
+    store.ensure(trace.segmenter)
     segmenter = trace.segmenter.load(store)
     again = torch.load(store.folder(trace) / "model.pt", weights_only=True)
     assert all(torch.equal(value, again[name]) for name, value in segmenter.state_dict().items())
 
     # What was seen last is what the segmenter predicts: its pixels at the features.
-    found = read_trace(store, trace)
-    assert [seen["epoch"] for seen in found["epochs"]] == [1, 2, 3]
+    assert [seen["epoch"] for seen in trace.lines(store)] == [1, 2, 3]
+    assert trace.figures(store) == trace.lines(store)[-1]
     assert not (store.folder(trace) / "checkpoint.pt").exists()
     images = trace.segmenter.images.load(store).images
-    for predicted, shown in zip(predict(segmenter, images[:2]), found["images"], strict=True):
+    for predicted, shown in zip(predict(segmenter, images[:2]), trace.pictures(store), strict=True):
         expected = at_features(predicted, segmenter.output_stride)
         assert shown["predictions"].shape == (3, *expected.shape)
         assert shown["weights"].shape == (3, 2, *expected.shape)
@@ -130,15 +131,15 @@ def test_an_interrupted_trace_goes_on(
     store.ensure(trace)
     whole = Store(tmp_path / "other", data)
     whole.ensure(trace)
-    here, there = read_trace(store, trace), read_trace(whole, trace)
-    assert here["epochs"] == there["epochs"]
-    for first, second in zip(here["images"], there["images"], strict=True):
+    assert trace.lines(store) == trace.lines(whole)
+    pictures = trace.pictures(store), trace.pictures(whole)
+    for first, second in zip(*pictures, strict=True):
         assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def test_without_masks_nobody_knows_what_is_right(make_voc: MakeVoc, tmp_path: Path) -> None:
     root = make_voc(4, size=SIZE, name="bare")
-    source = PhotoFolder.at(root, ("cat", "dog"), ("train",))
+    source = Photos(("cat", "dog"), splits=("train",)).at(root)
     images = Images(source=source, split="train")
     store = Store(tmp_path / "bare_runs", root)
     store.ensure(images)

@@ -11,6 +11,7 @@ import io
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from wsss.errors import InputError
 from wsss.files import atomic_write
-from wsss.pickles import read_npy_dict
+from wsss.pickles import read_arrays
 
 VOC_CLASSES: tuple[str, ...] = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -228,7 +229,7 @@ def _npy_rows(path: Path, classes: Sequence[str], columns: Sequence[str]) -> Row
         )
     picked = [list(columns).index(name) for name in classes]
     rows: Rows = {}
-    for key, row in read_npy_dict(path).items():
+    for key, row in _read_npy_dict(path).items():
         image_id = key if isinstance(key, str) else f"{key // 10**6:04d}_{key % 10**6:06d}"
         if image_id in rows:
             raise InputError(f"{path}: image {image_id!r} has labels twice; remove one entry")
@@ -238,3 +239,30 @@ def _npy_rows(path: Path, classes: Sequence[str], columns: Sequence[str]) -> Row
             )
         rows[image_id] = row[picked] == 1
     return rows
+
+
+def _read_npy_dict(path: Path) -> dict[str | int, NDArray[np.generic]]:
+    """Read what ``numpy.save`` wrote of a dict from strings or integers to 1-d arrays."""
+    try:
+        with path.open("rb") as stream:
+            np.lib.format.read_magic(stream)
+            np.lib.format.read_array_header_1_0(stream)
+            content = read_arrays(stream)
+    except UnpicklingError as error:
+        raise InputError(f"{error}; write the labels as a CSV instead") from None
+    except Exception as error:  # numpy's reader of the header ends in many ways as well
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{path}: not a readable .npy ({reason:.200}); write the labels as a CSV instead"
+        ) from None
+    mapping = content.item() if isinstance(content, np.ndarray) and content.size == 1 else None
+    if not isinstance(mapping, dict):
+        raise InputError(f"{path}: holds no dict; write the labels as a CSV instead")
+    for key, value in mapping.items():
+        if not isinstance(key, str) and not (
+            isinstance(key, int | np.integer) and 0 <= key < 10**10
+        ):
+            raise InputError(f"{path}: a key is no image id such as '2007_000032' or 2007000032")
+        if not isinstance(value, np.ndarray) or value.dtype == object or value.ndim != 1:
+            raise InputError(f"{path}: a value is no array of numbers with one dimension")
+    return {key if isinstance(key, str) else int(key): value for key, value in mapping.items()}

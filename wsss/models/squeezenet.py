@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -81,8 +82,11 @@ def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
 
 def published_state(path: Path) -> dict[str, Tensor]:
     """Read the published file, a pickle, under the names of torchvision's ``squeezenet1_1``."""
-    with path.open("rb") as file:
-        published = read_arrays(file)
+    try:
+        with path.open("rb") as file:
+            published = read_arrays(file)
+    except UnpicklingError as error:
+        raise InputError(str(error)) from error
     modules = {"conv1": "features.0", "conv10": "classifier.1"}
     for fire, index in FIRES.items():
         for part, size in (("squeeze", "1x1"), ("expand1x1", ""), ("expand3x3", "")):

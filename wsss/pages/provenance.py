@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML, Markdown
@@ -13,6 +14,7 @@ from wsss.pages.tables import name_of, plain
 from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
 from wsss.stages import graph
+from wsss.stages.records import CLONE
 
 CELL = ["table", "row", "column"]
 NOTHING = "No score on photos is recorded yet."
@@ -27,15 +29,16 @@ def show_provenance(lab: Pipeline) -> HTML | Markdown:
         Profile, random seeds; seconds of computing (of all that the page rests on, whoever
         computed it), processor, device, commit, torch, day; how many results are recorded ones.
     """
-    goals = list(lab.used.values())
-    states = [lab.store.origin(*goal).state for goal in goals]
-    computed = [stage for stage in graph(goal for goal, _ in goals) if lab.store.done(stage)]
-    made = [lab.store.provenance(stage) for stage in computed]
-    read, name = states.count("recorded"), escape(lab.profile.name)
+    goals = {stage: lab.store.origin(stage, way).state for stage, way in lab.used.values()}
+    here = graph(stage for stage, state in goals.items() if state == "computed")
+    made = [lab.store.provenance(stage) for stage in here if lab.store.done(stage)]
+    read, name = list(goals.values()).count("recorded"), escape(lab.profile.name)
+    folder = lab.records.folder or Path()
+    folder = folder.relative_to(CLONE) if folder.is_relative_to(CLONE) else folder
     parts = [
         f"profile <b>{name}</b> ({escape(lab.profile.summary)})",
         f"random seeds {', '.join(map(str, lab.rng_seeds))}",
-        f"{read} of {len(goals)} results read from results/{name}" if read else "",
+        f"{read} of {len(goals)} results read from {escape(folder.as_posix())}" if read else "",
         *(_computed(made) if made else []),
     ]
     return HTML(f'<p class="provenance">{" · ".join(filter(None, parts))}</p>')

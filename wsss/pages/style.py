@@ -210,7 +210,11 @@ def seed_titles(lab: Pipeline, recipe: Recipe, rng_seed: int) -> dict[str, str]:
     """
     return {
         lab.seeds(letter, cams).identity: "\n".join(
-            [network_of(lab, part), lab.profile.seeds.rule(letter).title, f"scale {scale_of(cams)}"]
+            [
+                network_of(lab, part),
+                lab.profile.seeds.rule(letter).title,
+                *([f"scale {scale_of(cams)}"] if isinstance(cams, Cams) else []),
+            ]
         )
         for part in recipe.cam_networks
         for letter in recipe.types

@@ -15,7 +15,7 @@ from dataclasses import fields, is_dataclass
 from functools import cached_property
 from inspect import get_annotations
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, get_args
+from typing import Any, ClassVar, Protocol, Self, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
@@ -143,7 +143,10 @@ def _plain(value: Any, declared: set[type]) -> Any:
     if isinstance(value, BaseModel):
         kinds = {name: field.annotation for name, field in type(value).model_fields.items()}
     elif is_dataclass(value) and not isinstance(value, type):
-        kinds = dict.fromkeys(field.name for field in fields(value))
+        hints = get_type_hints(type(value))
+        kinds = {field.name: hints[field.name] for field in fields(value)}
+    elif type(value) is int and float in declared and int not in declared:
+        return float(value)  # 1 where 1.0 is meant is the same
     elif value is None or isinstance(value, bool | int | float | str):
         return value
     else:

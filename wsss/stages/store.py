@@ -99,7 +99,7 @@ class Store:
         if not self.done(stage):
             raise InputError(f"{path}: this {stage.name} is not computed yet; `Lab.run` does it")
         if path not in self._sound:  # once a process
-            if damage := find_damage(path):
+            if damage := find_damage(path, [CHECKPOINT]):
                 raise InputError(
                     f"{path}: this {stage.name} is damaged, {damage}; `wsss verify --repair` takes "
                     "it away, and what needs it computes it again"

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsss.errors import InputError
-from wsss.votes import count_votes, predict, transformed, voted_cross_entropy
+from wsss.losses.votes import count_votes, predict, transformed, voted_cross_entropy
 
 Unknown = Literal["counted", "left_out"]
 Reduction = Literal["mean", "sum", "none"]
@@ -178,9 +178,9 @@ def weighted_selective_loss(
 ) -> Tensor:
     """Cross-entropy against many seeds at once, each weighed by the network's own prediction.
 
-    What `reference_loss` computes seed by seed is computed here label by label (`wsss.votes`):
-    twelve seeds cost little more than one. It works under `torch.compile`, `torch.export`, the
-    transforms of `torch.func` and a second backward pass.
+    What `reference_loss` computes seed by seed is computed here label by label (see
+    `wsss.losses.votes`): twelve seeds cost little more than one. It works under `torch.compile`,
+    `torch.export`, the transforms of `torch.func` and a second backward pass.
 
     Parameters
     ----------

@@ -1,48 +1,38 @@
 """The fourteen claims: all there, of cells that exist; and the way from scores to a page."""
 
-import dataclasses
 import json
 from collections import Counter
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from wsss.claims import (
-    BOUNDS,
-    CLAIMS,
-    claim_lines,
+from wsss import Lab
+from wsss.pages.claims import (
+    claim_stages,
     count_verdicts,
-    evaluate,
+    judge_claims,
     judged,
     median_spread,
     show_comparisons,
     show_verdicts,
-    stages_needed,
 )
-from wsss.claims.fourteen import PAPER
-from wsss.engine import graph
-from wsss.figures import forest_plot
-from wsss.pipeline import Pipeline, Recipe
+from wsss.pages.forest import forest_plot
+from wsss.paper import BOUNDS, CLAIMS, TABLES, Recipe, get_table
+from wsss.paper.claims import PAPER
 from wsss.plan import counts
-from wsss.profiles import get_profile
-from wsss.stages import Store, WeightTrace
-from wsss.tables import CLAIM13, TABLES
+from wsss.profiles import smoke
+from wsss.stages import WeightTrace, graph
 
-EXTRA = CLAIM13.cells[0].recipe  # trained for claim 13 alone
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline(get_profile("smoke"))
+EXTRA = get_table("claim13").cells[0].recipe  # trained for claim 13 alone
 
 
-def without_resnet(pipeline):
-    profile = dataclasses.replace(
-        pipeline.profile, cam_networks={"vgg16": pipeline.profile.cam_networks["vgg16"]}
-    )
-    return Pipeline(profile)
+def without_resnet(**how):
+    profile = smoke()
+    networks = {"plain": profile.classifier.networks["plain"]}
+    return Lab(replace(profile, classifier=replace(profile.classifier, networks=networks)), **how)
 
 
 def results_with(value, rng_seeds=(0, 1, 2)):
@@ -111,56 +101,53 @@ def test_differences_in_the_paper(number, expected):
     assert found == pytest.approx(expected, abs=1e-3)
 
 
-def test_the_best_is_compared_with_every_other_training_of_the_same_segmenter(pipeline):
+def test_the_best_is_compared_with_every_other_training_of_the_same_segmenter():
     claim = CLAIMS[11]
-    same = {r for r in PAPER if isinstance(r, Recipe) and r.segmenter == "vgg16"}
+    same = {r for r in PAPER if isinstance(r, Recipe) and r.segmenter == "plain"}
     assert {c.minus[0] for c in claim.comparisons} | {claim.comparisons[0].plus[0]} == same
     assert len(claim.comparisons) == len(same) - 1 == 21
 
 
-def test_what_is_needed_is_the_tables_one_more_training_and_the_traces(pipeline):
-    stages = Counter(stage.name for stage in graph(stages_needed(CLAIMS, pipeline, (0, 1))))
-    tables = counts(pipeline, (0, 1))
+def test_what_is_needed_is_the_tables_one_more_training_and_the_traces():
+    lab = Lab("smoke", rng_seeds=[0, 1])
+    stages = Counter(stage.name for stage in graph(claim_stages(lab)))
+    tables = counts(graph([each.stage for each in lab.asked(*TABLES)]))
     assert stages["segmenter"] == tables["trainings"] + 2
     assert stages["weight_trace"] == 2
     assert stages["classifier"] == tables["classifiers"]
 
 
-def test_a_profile_without_a_network_is_asked_less(pipeline):
-    poor = without_resnet(pipeline)
-    asked = {claim.number: len(claim.asked_of(poor.profile)) for claim in CLAIMS}
-    assert asked[8] == asked[12] == asked[13] == asked[14] == 0
-    assert (asked[3], asked[4], asked[10], asked[11]) == (1, 2, 1, 2)
-    assert asked[7] == 4
-
-
 @pytest.fixture
-def fake_store(tmp_path, monkeypatch):
-    """A store in which every score lies already, made up from its recipe's number of seeds."""
-    store = Store(tmp_path)
-    monkeypatch.setattr("wsss.claims.evidence.run", lambda goals, store, **options: None)
+def with_scores(tmp_path, monkeypatch):
+    """Let every score lie in the run folder already, made up from its recipe's number of seeds."""
+    monkeypatch.setattr("wsss.pipeline.run", lambda goals, store, **options: None)
+    monkeypatch.setattr("wsss.stages.store.find_damage", lambda *_: None)
 
-    def write(pipeline, rng_seeds):
-        for stage in stages_needed(CLAIMS, pipeline, rng_seeds):
-            folder = store.folder(stage)
+    def write(lab):
+        for stage in claim_stages(lab):
+            folder = lab.store.path(stage)
             folder.mkdir(parents=True)
             if isinstance(stage, WeightTrace):
                 for epoch, right in ((1, 0.1), (2, 0.2)):
                     means = {"right": right, "wrong": 0.05, "accuracy": 0.9}
                     np.savez(folder / f"epoch_{epoch:04d}.npz", **means)
+                record = {"identity": "x", "seconds": 1.0, "started": "2026-01-01", "packages": {}}
+                record |= dict.fromkeys(
+                    ("process_peak_memory_mb", "commit", "python", "processor", "device"), ""
+                )
+                (folder / "provenance.json").write_text(json.dumps(record))
                 continue
-            segmenter = stage.segmenter
-            miou = 50.0 + len(segmenter.labels) + 0.1 * segmenter.rng_seed
-            (folder / "score.json").write_text(json.dumps({"miou": miou}))
-        return store
+            miou = 50.0 + len(stage.segmenter.labels) + 0.1 * stage.segmenter.rng_seed
+            score = {"miou": miou, "iou": {}, "confusion": [[1, 0, 0], [0, 1, 0], [0, 0, 0]]}
+            (folder / "score.json").write_text(json.dumps(score))
+        return lab
 
     return write
 
 
-def test_from_scores_to_results(pipeline, fake_store):
-    store = fake_store(pipeline, (0, 1))
-    results = evaluate(CLAIMS, pipeline, store, rng_seeds=(0, 1), quiet=True)
-    by_number = {result.claim.number: result for result in results}
+def test_from_scores_to_results(tmp_path, with_scores):
+    lab = with_scores(Lab("smoke", rng_seeds=[0, 1], runs=tmp_path))
+    by_number = {result.claim.number: result for result in judge_claims(lab)}
     assert by_number[1].differences.loc["noise 0.1: two - one"].tolist() == pytest.approx([1, 1])
     assert by_number[1].judgement.reason == "the random seeds do not differ"
     shares = [100 * 51 / 51, 100 * 51.1 / 51.1]
@@ -170,18 +157,18 @@ def test_from_scores_to_results(pipeline, fake_store):
     assert list(by_number[5].differences.columns) == [0, 1]
 
 
-def test_what_cannot_be_asked_is_said(pipeline, fake_store):
-    poor = without_resnet(pipeline)
-    results = evaluate(CLAIMS, poor, fake_store(poor, (0,)), rng_seeds=(0,), quiet=True)
+def test_what_cannot_be_asked_is_said(tmp_path, with_scores):
+    results = judge_claims(with_scores(without_resnet(rng_seeds=[0], runs=tmp_path)))
     verdicts = {result.claim.number: result.verdict for result in results}
     not_asked = [number for number, verdict in verdicts.items() if verdict == "not asked"]
     assert not_asked == [8, 12, 13, 14]
     assert set(verdicts.values()) == {"not asked", "undecided"}
+    compared = {result.claim.number: len(result.differences) for result in results}
+    assert (compared[3], compared[4], compared[10], compared[11]) == (1, 2, 1, 2)
     assert results[2].paper == pytest.approx(1.5)  # of VGG16 alone, like ours
-    lines = claim_lines(results)
-    assert "4 not asked" in count_verdicts(lines)
-    assert "not asked" in show_verdicts(lines).to_html()
-    plt.close(forest_plot(lines))
+    assert "4 not asked" in count_verdicts(results)
+    assert "not asked" in show_verdicts(results).to_html()
+    plt.close(forest_plot(results))
 
 
 def test_all_as_claimed_and_all_the_other_way():
@@ -201,13 +188,12 @@ def test_median_spread_counts_pairs_in_miou_once():
 
 def test_page_and_figure():
     results = results_with(as_claimed)
-    lines = claim_lines(results)
-    html = show_verdicts(lines).to_html()
-    assert html == show_verdicts(lines).to_html()  # no random names
+    html = show_verdicts(results).to_html()
+    assert html == show_verdicts(results).to_html()  # no random names
     assert html.count("supported") == 14
     rows = show_comparisons(results).to_html().count("<tr>") - 1
     assert rows == sum(len(claim.comparisons) for claim in CLAIMS)
-    figure = forest_plot(lines)
+    figure = forest_plot(results)
     assert [ax.get_xlabel() for ax in figure.axes] == [
         "difference in mIoU",
         "%",

@@ -1,26 +1,28 @@
-"""Tests of wsss.report.recorded and of tables with a column of recorded figures."""
+"""What is recorded of photos, as pages show it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from wsss.report import (
+from wsss import Lab
+from wsss.pages import tables
+from wsss.pages.photos import (
     by_class,
+    figure_teaching,
     join_segmenters,
-    missing_cells,
-    origins,
-    recorded_line,
     seeds_and_segmenters,
     show_errors,
     show_longer,
     show_sizes,
-    show_table,
     sum_up,
 )
-from wsss.tables import TABLE2, TABLES
+from wsss.pages.provenance import recorded_line, show_missing_cells, show_origins
+from wsss.paper import TABLES, get_table
+from wsss.stages import keep_scores
 
 
 @pytest.fixture
@@ -42,24 +44,34 @@ def recorded() -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def test_recorded_figures_have_a_column_of_their_own(recorded: pd.DataFrame) -> None:
+def test_recorded_figures_have_a_column_of_their_own(
+    recorded: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours = pd.DataFrame([
-        {"row": cell.row, "column": cell.column, "seeds": 1, "paper": cell.paper,
-         "testing": "single", "rng_seed": 0, "miou": 70.0}
-        for cell in TABLE2.cells
+        {"table": "table2", "row": cell.row, "column": cell.column, "seeds": 1,
+         "paper": cell.paper, "testing": "single", "rng_seed": 0, "miou": 70.0}
+        for cell in get_table("table2").cells
     ])  # fmt: skip
-    lines = show_table(ours, TABLE2, "demo", recorded).data  # pyright: ignore
+    monkeypatch.setattr(Lab, "scores", lambda *_, **__: ours)
+
+    def shown(lines: pd.DataFrame, profile: str = "demo") -> pd.DataFrame:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        keep_scores(lines.assign(images="x"), folder / "photo")
+        monkeypatch.setattr(tables, "RESULTS", folder)
+        return Lab(profile).table("table2").data  # pyright: ignore
+
+    lines = shown(recorded)
     assert list(lines["photo"]) == ["40.5 ± 0.7", "–", "–", "–", "–", "–"]
     assert list(lines["demo"]) == ["70.0"] * 6
     with_crf = recorded.assign(testing="crf", miou=90.0)
-    both = show_table(ours, TABLE2, "demo", pd.concat([recorded, with_crf])).data  # pyright: ignore
+    both = shown(pd.concat([recorded, with_crf]))
     assert list(both["photo"]) == list(lines["photo"])  # ways of testing are not averaged
-    for same in (show_table(ours, TABLE2, "photo", recorded), show_table(ours, TABLE2, "demo")):
-        assert len(same.data.columns) == 6  # pyright: ignore
+    assert len(shown(recorded, "photo").columns) == 6
+    assert len(shown(recorded.assign(table="table3")).columns) == 6
 
 
 def test_what_is_missing_is_named(recorded: pd.DataFrame) -> None:
-    said = missing_cells(recorded).data
+    said = show_missing_cells(recorded).data
     total = sum(len(table.cells) for table in TABLES.values())
     assert said is not None
     assert said.startswith(f"3 of {total} cells are recorded, with 2 random seeds each.")
@@ -68,7 +80,7 @@ def test_what_is_missing_is_named(recorded: pd.DataFrame) -> None:
 
 
 def test_a_recipe_counts_once(recorded: pd.DataFrame) -> None:
-    (line,) = origins(recorded).data.to_dict("records")  # pyright: ignore
+    (line,) = show_origins(recorded).data.to_dict("records")  # pyright: ignore
     assert (line["trainings"], line["hours of training"]) == ("4", "2.0")
     said = str(recorded_line(recorded, "photos").data)
     assert "photos · random seeds 0, 1 · 7200 s of training segmenters · commit abc" in said
@@ -89,13 +101,13 @@ def test_another_segmenter_has_no_share_and_is_none_of_the_cells(recorded: pd.Da
     lines = by_class(pd.concat([recorded, single])).data  # pyright: ignore
     assert list(lines["trained on"])[-1] == "Claim 13: VGG16, Threshold (T)"
     assert list(lines["share of clean"]) == ["100.0 %", "80.2 %", "–"]
-    assert str(missing_cells(pd.concat([recorded, single])).data).startswith("3 of 42 cells")
-    assert str(missing_cells(single).data).startswith("0 of 42 cells")
+    assert str(show_missing_cells(pd.concat([recorded, single])).data).startswith("3 of 42 cells")
+    assert str(show_missing_cells(single).data).startswith("0 of 42 cells")
 
 
 def test_pages_say_so_if_nothing_is_recorded(recorded: pd.DataFrame) -> None:
     assert "No score on photos" in str(recorded_line(recorded.iloc[:0], "photos").data)
-    for show in (missing_cells, origins, by_class, show_errors):
+    for show in (show_missing_cells, show_origins, by_class, show_errors):
         assert "No score on photos" in str(show(recorded.iloc[:0]).data)  # pyright: ignore
 
 
@@ -180,3 +192,28 @@ def test_twelve_seeds_are_held_against_the_best_others_and_the_masks() -> None:
     alone = str(sum_up(recorded[recorded["seeds"] == 12]).data)
     assert alone == "- Twelve seeds with WST reach **45.0 ± 0.0**."
     assert "No score" in str(sum_up(pd.DataFrame(columns=["miou"])).data)
+
+
+def test_teaching_ranks_seeds_by_each_quality() -> None:
+    cells = [("table2", "VGG16", "Threshold (T)"), ("table2", "VGG16", "CRF (C)"),
+             ("table3", "CRF (C)", "Merged by max")]  # fmt: skip
+    qualities = {
+        "mIoU": [1, 2, 3],
+        "precision": [3, 2, 1],
+        "missed": [1, 3, 2],
+        "unknown": [2, 1, 3],
+    }
+    lines = pd.DataFrame(cells, columns=["table", "row", "column"]).assign(
+        **qualities, segmenter=[40.0, 50.0, 60.0]
+    )
+    figure = figure_teaching(lines)
+    assert figure is not None
+    figure.canvas.draw()
+    ranks = ["+1.00", "−1.00", "+0.50", "+0.50"]
+    assert [ax.get_title("left") for ax in figure.axes] == [f"rank correlation {r}" for r in ranks]
+    assert [len(dots.get_offsets()) for dots in figure.axes[0].collections] == [1, 2]  # pyright: ignore
+    assert figure_teaching(lines.iloc[:0]) is None
+    alone = figure_teaching(lines.iloc[:1])
+    assert alone is not None
+    assert {ax.get_title("left") for ax in alone.axes} == {"no rank correlation"}
+    plt.close("all")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from wsss.claims import bootstrap_interval, judge, t_interval
+from wsss.pages.verdict import judge, t_interval
 
 GAIN = (0.0, np.inf)
 NO_GAIN = (-np.inf, 0.5)
@@ -127,16 +127,3 @@ def test_the_t_interval_is_not_far_off_for_other_differences(draw):
         "mixed": lambda rng, n: rng.normal(size=n) * rng.choice([1, 4], n, p=[0.9, 0.1]),
     }
     assert 0.92 < coverage(draws[draw], t_interval, 3) < 0.99
-
-
-@pytest.mark.parametrize(("count", "expected"), [(3, 0.75), (5, 0.84)])
-def test_the_bootstrap_interval_does_not(count, expected):
-    covered = coverage(lambda rng, n: rng.normal(size=n), bootstrap_interval, count, trials=200)
-    assert covered == pytest.approx(expected, abs=0.09)
-
-
-@settings(max_examples=30, deadline=None)
-@given(arrays(float, 3, elements=st.floats(-5, 5), unique=True))
-def test_with_three_values_the_bootstrap_is_their_range(values):
-    if np.ptp(values) > 1e-6:
-        assert bootstrap_interval(values) == pytest.approx((values.min(), values.max()))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from wsss.literature import RESNET101_WORKS, VGG16_WORKS, WORKS
-from wsss.tables import TABLES
+from wsss.paper import TABLES, WORKS
+from wsss.paper.literature import RESNET101_WORKS, VGG16_WORKS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^([\w-]+)(?: \[\d+\])?\t(\w*)\t(.+)\t(.+)$", re.MULTILINE)
 
 
