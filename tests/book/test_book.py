@@ -157,7 +157,9 @@ def test_words_about_the_code_make_no_page_stale(tmp_path):
     code = package / "loss.py"
     code.write_text('"""Losses."""\n\n\ndef loss(x):\n    """Double it."""\n    return 2 * x\n')
     before = keys.code_hash(tmp_path, package)
-    code.write_text('"""The losses."""\n\ndef loss(x):\n    """Twice."""\n    # so\n    return 2 * x\n')
+    code.write_text(
+        '"""The losses."""\n\ndef loss(x):\n    """Twice."""\n    # so\n    return 2 * x\n'
+    )
     assert before == keys.code_hash(tmp_path, package)
     code.write_text("def loss(x):\n    return 3 * x\n")
     assert before != keys.code_hash(tmp_path, package)

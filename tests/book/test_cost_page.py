@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
-from wsss.engine import graph
+from wsss.pages.text import render
+from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
 from wsss.plan import calculation
-from wsss.profiles import get_profile
-from wsss.tables import TABLES, render, scores
+from wsss.stages import graph
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "cost.md"
 
 
 def test_the_page_shows_the_calculation() -> None:
-    pipeline = Pipeline(get_profile("paper"))
-    goals = [stage for table in TABLES.values() for stage in scores(table, pipeline, [0])]
-    table = calculation(graph(goals), pipeline)
+    lab = Pipeline("paper", rng_seeds=[0])
+    table = calculation(graph(each.stage for each in lab.asked(*TABLES)), lab)
     table["count"] = table["count"].map(str)
     table["PFLOP"], table["hours"] = (
         table[column].map(form.format)

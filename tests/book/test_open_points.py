@@ -19,7 +19,7 @@ import wsss.inference
 import wsss.losses
 import wsss.models
 import wsss.noise
-import wsss.pipeline
+import wsss.profiles
 import wsss.seeds
 import wsss.stages
 import wsss.training
@@ -27,7 +27,7 @@ import wsss.training
 PAGE = Path(__file__).resolve().parents[2] / "book" / "open_points.md"
 MODULES = [
     wsss.cam, wsss.crf, wsss.data.labels, wsss.data.voc, wsss.data.voc_setup, wsss.inference,
-    wsss.losses, wsss.models, wsss.noise, wsss.pipeline, wsss.seeds, wsss.stages, wsss.training,
+    wsss.losses, wsss.models, wsss.noise, wsss.profiles, wsss.seeds, wsss.stages, wsss.training,
 ]  # fmt: skip
 
 
@@ -104,4 +104,4 @@ def test_the_example_runs() -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     scope: dict[str, Any] = {}
     exec(example, scope)
-    assert scope["strict"].class_conflict == "unknown"
+    assert scope["strict"].profile.seeds.rule("T").class_conflict == "unknown"

@@ -18,9 +18,10 @@ from wsss.data.pictures import shrink
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.inference import predict
-from wsss.pipeline import Pipeline, Recipe
-from wsss.profiles import PROFILES, smoke
-from wsss.stages import PhotoFolder, Store
+from wsss.paper import Recipe
+from wsss.pipeline import Pipeline
+from wsss.profiles import PROFILES, DataChoices, smoke
+from wsss.stages import Photos, Store
 
 MakeVoc = Callable[..., Path]
 CELL = ("table2", "--row", "VGG16", "--column", "Threshold (T)")
@@ -35,11 +36,8 @@ def data(make_voc: MakeVoc, monkeypatch: pytest.MonkeyPatch) -> Path:
     labels = root / "labels.csv"
     labels.write_text("".join(labels.read_text().splitlines(keepends=True)[:10]))
 
-    def photos(data: Path | None) -> PhotoFolder:
-        assert data is not None
-        return PhotoFolder.at(data, ("cat", "dog"), ("train", "val"), longest_side=16)
-
-    monkeypatch.setitem(PROFILES, "tiny", lambda: replace(smoke(), name="tiny", source=photos))
+    profile = replace(smoke(), name="tiny", data=DataChoices(Photos(longest_side=16)))
+    monkeypatch.setitem(PROFILES, "tiny", lambda: profile)
     return root
 
 
@@ -83,7 +81,7 @@ def test_the_archive_holds_what_the_segmenter_says(data: Path, tmp_path: Path) -
         (("table8",), "unknown table"),
         ((*CELL, "--testing", "all"), "four archives"),
         ((*CELL, "--split", "exam"), "no split 'exam'"),
-        ((*CELL, "--profile", "smoke"), "does not know class"),
+        ((*CELL, "--profile", "smoke"), "reads no photos; choose another"),
     ],
 )
 def test_what_cannot_be_exported(

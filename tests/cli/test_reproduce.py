@@ -39,18 +39,56 @@ def test_unknown_names() -> None:
     assert "unknown profile 'x'; there are demo" in refused("reproduce", "table2", "--profile", "x")
 
 
+def test_the_old_name_of_random_seeds_goes_on_with_a_note(tmp_path: Path) -> None:
+    done = wsss("plan", "--profile", "smoke", "--seeds", "0", "1", "--runs", tmp_path)
+    assert done.returncode == 0
+    assert "note: --seeds is now --rng-seeds" in done.stderr
+    assert "random seeds: 2" in done.stdout
+
+
+def test_a_profile_of_ones_own_on_a_folder_with_classes_of_its_own(tmp_path: Path) -> None:
+    """On a folder that the package has never seen, twelve seeds and all."""
+    data = tmp_path / "birds"
+    wsss("data", "demo", "--out", data, "--train", "8", "--val", "4", "--seed", "5")
+    table = (data / "labels.csv").read_text().splitlines()
+    names = ["heron", "owl", "wren", "swift", "rail"]
+    (data / "labels.csv").write_text("\n".join([f"id,{','.join(names)}", *table[1:]]) + "\n")
+    (data / "classes.txt").write_text("\n".join(names) + "\n")
+    mine = tmp_path / "my.py"
+    mine.write_text(
+        "from dataclasses import replace\n"
+        "from wsss.profiles import DataChoices, smoke\n"
+        "from wsss.stages import Photos\n"
+        "base = smoke()\n"
+        "profile = replace(base, name='birds', data=DataChoices(Photos()))\n"
+    )
+    line = ("reproduce", "table5", "--profile", mine, "--data", data, "--runs", tmp_path / "runs")
+    done = wsss(*line, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    header, *rows = done.stdout.splitlines()[1:]
+    assert "birds - paper" in header
+    assert sum("With WST" in row for row in rows) == 3
+    assert "left out" not in done.stderr
+    some = wsss(*line[:4], *line[4:6], "--runs", tmp_path / "some", "--classes", "owl,rail",
+                "--dry-run", "1", "--workers", "1")  # fmt: skip
+    assert some.returncode == 0, some.stderr
+
+
 def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     smoke = ("reproduce", "table6", "--profile", "smoke", "--runs", tmp_path / "runs")
     assert str(file) in refused(*smoke, "--record", file)
-    (tmp_path / "table2.csv").write_text("table\n")  # told before anything is computed
-    assert "table2.csv: no column" in refused(*smoke, "--record", tmp_path)
+    (tmp_path / "scores.csv").write_text("table\n")  # told before anything is computed
+    assert "scores.csv: no column" in refused(*smoke, "--record", tmp_path)
     assert not (tmp_path / "runs").exists()
 
 
 def test_the_photo_profile_needs_photos(tmp_path: Path) -> None:
-    assert "--data or WSSS_DATA" in refused("reproduce", "table2", "--profile", "photo")
+    photo = ("reproduce", "table2", "--profile", "photo", "--runs", tmp_path / "runs")
+    read = wsss(*photo)  # what is recorded is shown without any
+    assert "18 of 18 figures are from" in read.stdout
+    assert "--data or WSSS_DATA" in refused(*photo, "--compute", "all", "--workers", "1")
     assert "not a data folder" in refused(
         "reproduce", "table2", "--profile", "photo", "--data", tmp_path
     )
@@ -65,7 +103,7 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
         "smoke",
         "--runs",
         tmp_path / "runs",
-        "--seeds",
+        "--rng-seeds",
         "0",
     )
     first = wsss(*line, "1", "--workers", "1")
@@ -77,35 +115,37 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
     assert "stages:" not in again.stderr  # nothing was left to do
     recorded = wsss(*line, "1", "--record", tmp_path / "results")
     assert recorded.stdout == first.stdout
-    rows = (tmp_path / "results" / "table2.csv").read_text().splitlines()
-    assert rows[0].startswith("profile,table,row,column,seeds,testing,rng_seed,miou,iou")
+    rows = (tmp_path / "results" / "scores.csv").read_text().splitlines()
+    assert rows[0].startswith("profile,table,row,column,seeds,testing,rng_seed,")
     assert len(rows) == 1 + 6 * 2
     elsewhere = [*line[:4], "--runs", tmp_path / "none", "--results", tmp_path / "results"]
-    read = wsss(*elsewhere, "--compute", "none", "--seeds", "0", "1")
+    read = wsss(*elsewhere, "--compute", "none", "--rng-seeds", "0", "1")
     assert read.stdout == first.stdout + (
         f"12 of 12 figures are from {tmp_path / 'results'}; --compute all makes them anew\n"
     )
-    assert read.stdout == wsss(*elsewhere, "--seeds", "0", "1").stdout  # nothing was missing
-    more = wsss(*elsewhere, "--compute", "none", "--seeds", "0", "2", "--record", tmp_path / "new")
+    assert read.stdout == wsss(*elsewhere, "--rng-seeds", "0", "1").stdout  # nothing was missing
+    more = wsss(
+        *elsewhere, "--compute", "none", "--rng-seeds", "0", "2", "--record", tmp_path / "new"
+    )
     assert more.stderr == (
         "table2: 6 of 12 figures are neither computed nor recorded for these images and settings; "
         "--compute missing makes them: VGG16, Threshold (T); VGG16, CRF (C); VGG16, Both (T + C); "
         "RES38, Threshold (T); RES38, CRF (C); RES38, Both (T + C)\n"
     )
     part = wsss(*line[:4], "--runs", tmp_path / "runs", "--results", tmp_path / "results",
-                "--seeds", "0", "2", "--row", "VGG16", "--workers", "1")  # fmt: skip
+                "--rng-seeds", "0", "2", "--row", "VGG16", "--workers", "1")  # fmt: skip
     assert part.stderr.startswith("computing 3 of 6 scores; --compute none prints those of ")
-    nothing = wsss(*elsewhere, "--compute", "none", "--seeds", "2")
+    nothing = wsss(*elsewhere, "--compute", "none", "--rng-seeds", "2")
     assert nothing.stderr.startswith("table2: 6 of 6 figures are neither computed nor recorded")
     assert nothing.stdout == ""
     assert not list((tmp_path / "new").iterdir())  # no score of this run folder
-    one = wsss(*elsewhere, "--compute", "none", "--seeds", "1", "--row", "RES38").stdout
+    one = wsss(*elsewhere, "--compute", "none", "--rng-seeds", "1", "--row", "RES38").stdout
     assert "VGG16" not in one
     assert "3 of 3 figures" in one
     assert not (tmp_path / "none").exists()
     assert "no row 'x'; it has VGG16, RES38" in refused(*elsewhere, "--row", "x")
     assert "/nowhere: no such folder; leave it out" in refused(*line, "--results", "/nowhere")
-    both = wsss("reproduce", "all", *elsewhere[2:], "--compute", "none", "--seeds", "0",
+    both = wsss("reproduce", "all", *elsewhere[2:], "--compute", "none", "--rng-seeds", "0",
                 "--format", "markdown").stdout  # fmt: skip
     assert "**table2: Seeds of two types**\n\n| CAM network" in both
     csv = wsss(*line, "1", "--format", "csv").stdout.splitlines()
@@ -176,7 +216,9 @@ def test_data_check_reports_saliency_maps(tmp_path: Path) -> None:
 
 
 def test_the_paper_profile_is_planned_without_data_and_not_run(tmp_path: Path) -> None:
-    done = wsss("plan", "--profile", "paper", "--seeds", "0", "--runs", tmp_path, "--tflops", "156")
+    done = wsss(
+        "plan", "--profile", "paper", "--rng-seeds", "0", "--runs", tmp_path, "--tflops", "156"
+    )
     assert "30 trainings" in done.stdout
     assert "nothing was timed: networks at 40% of 156 TFLOP/s" in done.stdout
     line = refused(

@@ -32,7 +32,8 @@ def made_up(table: Table, **ours: list[float]) -> pd.DataFrame:
     return pd.DataFrame([
         {
             "table": table.name, "row": cell.row, "column": cell.column, "seeds": 1,
-            "paper": cell.paper, "testing": "single", "rng_seed": rng_seed, "miou": cell.paper - 10 + extra,
+            "paper": cell.paper, "testing": "single", "rng_seed": rng_seed,
+            "miou": cell.paper - 10 + extra,
         }
         for cell in table.cells
         for rng_seed, extra in enumerate(ours.get(cell.column.split()[0], [0.0, 0.0]))

@@ -13,10 +13,10 @@ from wsss.data.affine import Augmentation
 from wsss.data.voc import VOC_CLASSES
 from wsss.models import get_model
 from wsss.models.network import Head
-from wsss.pipeline import Pipeline, Recipe
+from wsss.paper import Recipe
+from wsss.pipeline import Pipeline
 from wsss.plan import Gpu, calculation, forward_flops, stage_flops
 from wsss.plan.flops import count_images
-from wsss.profiles import get_profile
 from wsss.stages import Cams, Classifier, NetworkSpec, Segmenter
 from wsss.training import Schedule
 
@@ -25,7 +25,7 @@ NARROW = NetworkSpec(name="vgg16", width=1 / 16)
 
 @pytest.fixture(scope="module")
 def paper() -> Pipeline:
-    return Pipeline(get_profile("paper"))
+    return Pipeline("paper")
 
 
 def by_hand(name: str, head: Head, width: float, side: int) -> int:
@@ -81,14 +81,14 @@ def test_images_are_counted_in_the_lists_or_known(
     for split, count in {"train_aug": 10_582, "train": 1_464, "val": 1_449}.items():
         assert count_images(paper.images(split), paper) == count
     splits = {"train_aug": [0, 1, 2], "train": [0], "val": [3, 4]}
-    here = Pipeline(get_profile("paper"), make_voc(5, classes=VOC_CLASSES, splits=splits))
+    here = Pipeline("paper", make_voc(5, classes=VOC_CLASSES, splits=splits))
     assert count_images(here.train_images, here) == 3
-    smoke = Pipeline(get_profile("smoke"))
+    smoke = Pipeline("smoke")
     assert count_images(smoke.images("val"), smoke) == 4
 
 
 def test_hours_follow_from_the_gpu_that_is_supposed(paper: Pipeline) -> None:
-    stages = [paper.classifier("vgg16", 0), paper.train_images, paper.classifier("vgg16", 1)]
+    stages = [paper.classifier("plain", 0), paper.train_images, paper.classifier("plain", 1)]
     usual = calculation(stages, paper)
     assert list(usual["stage"]) == ["classifier vgg16", "all"]
     assert list(usual["count"]) == [2, 2]

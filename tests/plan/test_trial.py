@@ -16,14 +16,14 @@ import wsss.plan.trial
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.data.voc import VOC_CLASSES
-from wsss.engine import graph
 from wsss.errors import InputError
-from wsss.pipeline import Pipeline, Profile
+from wsss.paper import TABLES
+from wsss.pipeline import Pipeline
 from wsss.plan import Trial, dry_run
 from wsss.plan.trial import by_kind
-from wsss.profiles import get_profile
-from wsss.stages import NetworkSpec
-from wsss.tables import TABLE2, TABLE5, TABLES, scores
+from wsss.profiles import PilotChoices, Profile, SeedChoices, Training, paper
+from wsss.seeds import CrfSeed
+from wsss.stages import NetworkSpec, graph
 from wsss.training import Schedule
 
 MakeVoc = Callable[..., Path]
@@ -52,11 +52,12 @@ def small() -> Profile:
     vgg16, resnet38 = (NetworkSpec(name=name, **narrow) for name in ("vgg16", "resnet38"))
     schedule, augmentation = Schedule(batch_size=2), Augmentation(crop=17)
     return replace(
-        get_profile("paper"), cam_networks={"vgg16": vgg16, "resnet38": resnet38},
-        segmenters={"vgg16": vgg16}, classifier_schedule=schedule, segmenter_schedule=schedule,
-        pilot_schedule=schedule, other_schedules={}, classifier_augmentation=augmentation,
-        segmenter_augmentation=augmentation, saliency="border", crf=DenseCRF(iterations=1),
-    )  # fmt: skip
+        paper(),
+        classifier=Training({"plain": vgg16, "residual": resnet38}, schedule, augmentation),
+        seeds=SeedChoices("border", (CrfSeed(DenseCRF(iterations=1)),)),
+        segmenter=Training({"plain": vgg16}, schedule, augmentation),
+        pilot=PilotChoices(schedule, "train_aug"),
+    )
 
 
 @pytest.fixture
@@ -73,8 +74,8 @@ def test_every_stage_is_tried_and_nothing_is_kept(
     monkeypatch.setattr(wsss.plan.trial, "ProcessPoolExecutor", Here)
     monkeypatch.setenv("WSSS_WEIGHTS", str(tmp_path / "none"))  # no weights are asked for
     before = sorted(mini.rglob("*"))
-    table = replace(TABLE5, cells=TABLE5.cells[-1:])  # all twelve seeds
-    remark, stand_in, *trials = dry_run([table], small, mini, 2)
+    table = replace(TABLES["table5"], cells=TABLES["table5"].cells[-1:])  # all twelve seeds
+    remark, stand_in, *trials = dry_run(Pipeline(small, mini), [table], 2)
     assert "random initial weights" in str(remark)
     assert stand_in == f"{mini}: no list 'train_aug', so images of 'train' stand in"
     tried = {trial.kind: trial for trial in trials if isinstance(trial, Trial)}
@@ -88,9 +89,10 @@ def test_every_stage_is_tried_and_nothing_is_kept(
         "classifier resnet38": 2,
         "cams vgg16": 3 * 2,
         "cams resnet38": 3 * 2,
-        "threshold_seeds": 6 * 2,
-        "crf_block": 6 * 2,
-        "crf_seeds": 6 * 2,
+        "seed_block T": 6 * 2,
+        "seeds T": 6 * 2,
+        "seed_block C": 6 * 2,
+        "seeds C": 6 * 2,
         "segmenter vgg16": 2,
         "segmenter_score vgg16": 2,
     }
@@ -113,8 +115,7 @@ def test_a_batch_is_cut_to_one_image_where_that_changes_nothing(
 
 
 def test_kinds_come_after_what_they_read() -> None:
-    pipeline = Pipeline(get_profile("paper"))
-    goals = [stage for table in TABLES.values() for stage in scores(table, pipeline, [0])]
+    goals = [each.stage for each in Pipeline("paper", rng_seeds=[0]).asked(*TABLES)]
     groups = by_kind(graph(goals))
     seen: set[str] = set()
     for kind, stages in groups.items():
@@ -125,16 +126,18 @@ def test_kinds_come_after_what_they_read() -> None:
 
 def test_photos_must_be_named_and_enough(small: Profile, mini: Path) -> None:
     with pytest.raises(InputError, match="--data or WSSS_DATA"):
-        list(dry_run([TABLE2], get_profile("photo"), None, 1))
+        list(dry_run(Pipeline("photo"), [TABLES["table2"]], 1))
     with pytest.raises(InputError, match="no such folder"):
-        list(dry_run([TABLE2], small, mini / "nowhere", 1))
+        list(dry_run(Pipeline(small, mini / "nowhere"), [TABLES["table2"]], 1))
 
 
 @pytest.mark.slow
 def test_each_kind_has_a_process_of_its_own(small: Profile, mini: Path) -> None:
-    table = replace(TABLE2, cells=TABLE2.cells[:1])
+    table = replace(TABLES["table2"], cells=TABLES["table2"].cells[:1])
     held = bytearray(2**30)  # a gigabyte of this process is none of theirs
     held[::4096] = b"1" * len(held[::4096])
-    trials = [each for each in dry_run([table], small, mini, 1) if isinstance(each, Trial)]
+    trials = [
+        each for each in dry_run(Pipeline(small, mini), [table], 1) if isinstance(each, Trial)
+    ]
     assert len(trials) == 8
     assert all(trial.peak_gb < 1.0 for trial in trials), f"{len(held)} {os.getpid()}"

@@ -21,6 +21,7 @@ from torch import nn
 
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
+from wsss.files import seal
 from wsss.paper import Table, Testing
 from wsss.pipeline import Pipeline
 from wsss.plan.flops import kind_of
@@ -186,10 +187,11 @@ def _try(kind: str, stages: Sequence[Stage], store: Store, steps: int) -> Trial:
             folder = store.path(stage)
             folder.mkdir(parents=True)
             history = stage.train(
-                folder, store, micro_batch=_micro_batch(stage.network), max_steps=steps
+                folder, store, micro_batch=_micro_batch(stage.network), max_steps=steps + 1
             )
-            count += history.steps
-            seconds += history.seconds
+            seal(folder)
+            count += history.steps - 1
+            seconds += history.seconds - history.first
         else:
             started = time.perf_counter()
             store.ensure_together(task)

@@ -87,7 +87,8 @@ def train_network(
 
     `settings` are those of `wsss.training.fit`.
     """
-    count, checkpoint = len(images.ids), folder / "checkpoint.pt"
+    tried = settings.get("max_steps")  # a trial is not kept, and not slowed down by keeping it
+    count, checkpoint = len(images.ids), None if tried else folder / "checkpoint.pt"
     history = fit(
         model, loss, sample, count, schedule, checkpoint=checkpoint, names=images.ids, **settings
     )

@@ -43,12 +43,15 @@ class History(NamedTuple):
         What they took, samples included.
     seconds_before : float
         What the epochs took that were there already.
+    first : float
+        What the first of these steps took: memory is found, kernels are chosen.
     """
 
     loss: list[float]
     steps: int
     seconds: float
     seconds_before: float
+    first: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
     first, last = len(history) * steps, schedule.epochs_of(steps) * steps
     if work.max_steps is not None:
         last = min(last, first + work.max_steps)
-    started = time.perf_counter()
+    started, warm = time.perf_counter(), 0.0
     others: dict[str, Any] = (
         {} if fabric.is_global_zero else {"disable": True}
     )  # one bar for all processes
@@ -99,6 +102,9 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
                 if schedule.clip_norm:
                     fabric.clip_gradients(model, optimizer, max_norm=schedule.clip_norm)
                 optimizer.step()
+                if not warm:
+                    losses[0].item()  # wait for a GPU, once
+                    warm = time.perf_counter() - started
                 progress.update()
             _refuse_not_finite(work, epoch, torch.stack(losses))
             history.append(torch.stack(losses).mean().item())
@@ -112,7 +118,7 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
                 _save(work.checkpoint, bare, optimizer, history, seconds)
     if not all(value.isfinite().all() for value in bare.parameters()):
         raise InputError(f"{work.title}: weights are not finite; lower the learning rate")
-    return History(history, last - first, time.perf_counter() - started, seconds_before)
+    return History(history, last - first, time.perf_counter() - started, seconds_before, warm)
 
 
 def _refuse_not_finite(work: Work, epoch: int, losses: Tensor) -> None:
