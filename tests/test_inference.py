@@ -18,9 +18,12 @@ from wsss.inference import (
     batches_of_one_shape,
     cam_at_pixels,
     infer_cams,
+    infer_labels,
     infer_logits,
+    label_map,
     predict,
 )
+from wsss.models import get_model
 from wsss.models.network import SCENES, Network
 from wsss.training import isolated_randomness
 
@@ -224,3 +227,19 @@ def test_every_image_is_in_one_batch_of_its_shape() -> None:
         assert len(group) <= 2
         assert len({SIZES[i] for i in group}) == 1
     assert len(groups) == 3
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_labels_are_the_same_with_any_number_of_threads(
+    rng: np.random.Generator, threads: int
+) -> None:
+    torch.manual_seed(0)
+    model = get_model("vgg16_scenes", head="largefov", num_classes=3, width=1 / 8)
+    images = [rng.integers(0, 256, (12 + i % 3, 16, 3)).astype(np.uint8) for i in range(14)]
+    protocol = Protocol((0.75, 1.0), flip=True, crf=DenseCRF(iterations=1))
+    found = {i: (before, after) for i, before, after in infer_labels(
+        model, images, protocol, threads=threads)}  # fmt: skip
+    assert sorted(found) == list(range(14))
+    for i, logits in infer_logits(model, images, protocol):
+        assert np.array_equal(found[i][0], label_map(logits, images[i]))
+        assert np.array_equal(found[i][1], label_map(logits, images[i], protocol.crf))

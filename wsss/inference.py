@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import os
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,9 +185,52 @@ def predict(
     """
     protocol = protocol or Protocol()
     labels: list[np.ndarray] = [np.empty(0)] * len(images)
-    for i, logits in infer_logits(model, images, protocol, batch_size=batch_size):
-        labels[i] = label_map(logits, images[i], protocol.crf)
+    for i, _, after in infer_labels(model, images, protocol, batch_size=batch_size):
+        labels[i] = after
     return labels
+
+
+def infer_labels(
+    model: Network,
+    images: Sequence[np.ndarray],
+    protocol: Protocol,
+    *,
+    batch_size: int = BATCH_SIZE,
+    threads: int | None = None,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Label maps of a segmenter before and after the CRF, as they come.
+
+    Parameters
+    ----------
+    model, images, protocol, batch_size
+        As in `predict`.
+    threads : int, optional
+        How many CRFs run at once, which changes no label: by default one a core beside a GPU, which
+        would wait for them, and one on a CPU, which would gain nothing.
+
+    Yields
+    ------
+    (int, (H, W) uint8, (H, W) uint8)
+        Index of an image, and its labels; every image once, not in order.
+    """
+    on_gpu = model.classifier.weight.device.type != "cpu"
+    threads = threads or ((os.cpu_count() or 1) if on_gpu and protocol.crf else 1)
+
+    def both(i: int, logits: Tensor) -> tuple[int, np.ndarray, np.ndarray]:
+        before = label_map(logits, images[i])
+        return i, before, label_map(logits, images[i], protocol.crf) if protocol.crf else before
+
+    every = infer_logits(model, images, protocol, batch_size=batch_size)
+    if threads == 1:
+        yield from (both(i, logits) for i, logits in every)
+        return
+    pending: deque[Future[tuple[int, np.ndarray, np.ndarray]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for i, logits in every:
+            pending.append(pool.submit(both, i, logits))
+            if len(pending) > 2 * threads:  # logits are large: the GPU waits in the end
+                yield pending.popleft().result()
+        yield from (each.result() for each in pending)
 
 
 @torch.inference_mode()
@@ -224,7 +269,7 @@ def infer_logits(
     for indices in batches_of_one_shape(shapes, batch_size):
         chosen = [images[i] for i in indices]
         views = {
-            (scale, flip): model(network_input(model, chosen, scale, flip)).float().cpu()
+            (scale, flip): model(network_input(model, chosen, scale, flip)).float()
             for flip in (False, True)[: 1 + protocol.flip]
             for scale in protocol.scales
         }
@@ -238,7 +283,7 @@ def infer_logits(
                 ])  # fmt: skip
                 mean = (maps.sum(0) + maps.amax(0)) / (len(maps) + 1)
                 mirrors.append(mean.flip(-1) if flip else mean)
-            yield i, torch.stack(mirrors).mean(0)
+            yield i, torch.stack(mirrors).mean(0).cpu()  # averaged where the network is
 
 
 def label_map(logits: Tensor, image: np.ndarray, crf: DenseCRF | None = None) -> np.ndarray:

@@ -20,6 +20,7 @@ from wsss.losses import Unknown, classification_loss, weighted_selective_loss
 from wsss.models import get_model
 from wsss.models.network import SCENES, Network
 from wsss.training import Loss, Schedule, fit, isolated_randomness
+from wsss.training.loop import Work, _drawn
 from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 
 COUNT, SIDE = 10, 17
@@ -605,3 +606,22 @@ def test_a_damaged_checkpoint_costs_the_training_and_nothing_else(tmp_path, dama
     assert "the training starts anew" in capsys.readouterr().err
     for ours, theirs in zip(again.parameters(), wanted.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_samples_are_the_same_whoever_draws_them(threads: int) -> None:
+    def sample(index: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        return (np.array([index, rng.integers(10**9)]),)
+
+    work = Work(
+        loss=classifier_loss, sample=sample, count=9, schedule=Schedule(), rng_seed=3,
+        checkpoint=None, after_epoch=None, title="toy", micro_batch=4, max_steps=None,
+    )  # fmt: skip
+    batches = [[4, 1], [8, 0], [2, 3], [5, 6]]
+    drawn = list(_drawn(work, 7, batches, threads))
+    assert [[int(each[0][0]) for each in batch] for batch in drawn] == batches
+    expected = [
+        [np.random.default_rng([3, 7, index]).integers(10**9) for index in batch]
+        for batch in batches
+    ]
+    assert [[each[0][1] for each in batch] for batch in drawn] == expected

@@ -77,7 +77,9 @@ def reproduce(
         If there are no notebooks, one cannot be read or does not declare a parameter, or another
         process runs them. Nothing has run then.
     """
-    root, jobs = root.resolve(), len(os.sched_getaffinity(0)) if jobs is None else jobs
+    from dask.system import CPU_COUNT
+
+    root, jobs = root.resolve(), CPU_COUNT if jobs is None else jobs
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     pages = root / "book" / "notebooks"
     if not notebooks:

@@ -31,11 +31,23 @@ class Normalisation:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalise RGB `images` ``(N, 3, H, W)``, 0..255 of any dtype; float32 comes back."""
-        mean = torch.tensor(self.mean, device=images.device).view(3, 1, 1)
-        std = torch.tensor(self.std, device=images.device).view(3, 1, 1)
+        mean, std = (_on(images.device, values) for values in (self.mean, self.std))
         normalised = (images.float() - mean) / std
         return normalised.flip(-3) if self.bgr else normalised
 
+
+def _on(device: torch.device, values: tuple[float, ...]) -> Tensor:
+    """Values of the channels (3, 1, 1) on a device, sent there once: a GPU waits for each copy."""
+    if (values, device) in _SENT:
+        return _SENT[values, device]
+    with torch.inference_mode(mode=False):
+        sent = torch.tensor(values, device=device).view(3, 1, 1)
+    if type(sent) is Tensor:  # a pretended tensor lives no longer than who pretends
+        _SENT[values, device] = sent
+    return sent
+
+
+_SENT: dict[tuple[tuple[float, ...], torch.device], Tensor] = {}
 
 IMAGENET = Normalisation(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 """The statistics torchvision's ImageNet weights were trained with (0.485, 0.229, ... times 255)."""

@@ -12,7 +12,7 @@ import torch
 
 from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
-from wsss.inference import Protocol, infer_logits, label_map
+from wsss.inference import Protocol, infer_labels
 from wsss.metrics import error_shares, iou, score
 from wsss.paper import Testing
 from wsss.stages.images import Images, LoadedImages
@@ -74,10 +74,8 @@ class SegmenterScore(Stage):
         data, masks = _with_masks(self.images, store)
         model, crf = self.segmenter.load(store), self.protocol.crf
         before, after = ([np.empty(0)] * len(data.ids) for _ in range(2))
-        for i, logits in infer_logits(model, data.images, self.protocol):
-            before[i] = after[i] = label_map(logits, data.images[i])
-            if crf is not None:
-                after[i] = label_map(logits, data.images[i], crf)
+        for i, without, whole in infer_labels(model, data.images, self.protocol):
+            before[i], after[i] = without, whole
         record = _record(after, masks, data.classes)
         if crf is not None:
             record["before_crf"] = _record(before, masks, data.classes)

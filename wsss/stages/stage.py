@@ -146,7 +146,7 @@ def _plain(value: Any, declared: set[type]) -> Any:
         hints = get_type_hints(type(value))
         kinds = {field.name: hints[field.name] for field in fields(value)}
     elif type(value) is int and float in declared and int not in declared:
-        return float(value)  # 1 where 1.0 is meant is the same
+        return float(value)  # pyright: ignore  (1 where 1.0 is meant is the same)
     elif value is None or isinstance(value, bool | int | float | str):
         return value
     else:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 Sample = Callable[[int, np.random.Generator], tuple[np.ndarray, ...]]
 Loss = Callable[..., tuple[Tensor, Tensor | int]]
 AfterEpoch = Callable[[int, Network], None]
+THREADS, AHEAD = 4, 2
+"""Beside a GPU so many threads draw samples, and so many batches before they are needed."""
 
 
 class History(NamedTuple):
@@ -158,15 +163,36 @@ def _backward(fabric: Fabric, model: Network, loss: Loss, parts: list[Any]) -> T
 def _batches(fabric: Fabric, work: Work, epoch: int, *, steps: int) -> Iterator[list[Any]]:
     """Yield this process's share of every global batch, cut into micro-batches."""
     rank, world = fabric.global_rank, fabric.world_size
-    for batch in islice(_order(work, epoch), steps):
-        drawn = [
-            work.sample(index, np.random.default_rng([work.rng_seed, epoch, index]))
-            for index in batch[rank::world]
-        ]
+    shares = (batch[rank::world] for batch in islice(_order(work, epoch), steps))
+    beside = 0 if fabric.device.type == "cpu" else min(THREADS, os.cpu_count() or 1)
+    for drawn in _drawn(work, epoch, shares, beside):
         yield [
             default_collate(drawn[start : start + work.micro_batch])
             for start in range(0, len(drawn), work.micro_batch)
         ]
+
+
+def _drawn(
+    work: Work, epoch: int, batches: Iterable[list[int]], threads: int
+) -> Iterator[list[tuple[np.ndarray, ...]]]:
+    """Draw the samples of each batch; with threads some batches ahead, while a GPU computes.
+
+    A sample is the same whoever draws it and when: each has random numbers of its own.
+    """
+
+    def draw(index: int) -> tuple[np.ndarray, ...]:
+        return work.sample(index, np.random.default_rng([work.rng_seed, epoch, index]))
+
+    if not threads:
+        yield from ([draw(index) for index in batch] for batch in batches)
+        return
+    ahead: deque[list[Future[tuple[np.ndarray, ...]]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for batch in batches:
+            ahead.append([pool.submit(draw, index) for index in batch])
+            if len(ahead) > AHEAD:
+                yield [each.result() for each in ahead.popleft()]
+        yield from ([each.result() for each in batch] for batch in ahead)
 
 
 def _order(work: Work, epoch: int) -> Iterator[list[int]]:
