@@ -46,7 +46,15 @@ from wsss.crf import PRESETS
 from wsss.data.affine import Augmentation
 from wsss.data.packed import PackedArrays, pack
 from wsss.grid import feature_spacing, to_pixels
-from wsss.inference import SCALES, Protocol, infer_cams, infer_logits, label_map, network_input
+from wsss.inference import (
+    SCALES,
+    Protocol,
+    infer_cams,
+    infer_labels,
+    infer_logits,
+    label_map,
+    network_input,
+)
 from wsss.losses import count_votes, weighted_selective_loss
 from wsss.models import Head, Network, get_model
 from wsss.pipeline import Pipeline
@@ -454,6 +462,7 @@ def testing(bench: Bench) -> None:
                     run = partial(_consume, model, images, protocol)
                     took = bench.clock(run) / len(images)
                 bench.say(f"{named(case)}, {name}", f"{way}, logits", took * 1e3, "ms an image")
+    _with_crf(bench, images, protocols["three scales and flip"])
     model, protocol = build(CASES[0]).to(bench.on).eval(), protocols["three scales and flip"]
     shape = images[0].shape
     alike = [image for image in images if image.shape == shape][:4]
@@ -485,6 +494,24 @@ def testing(bench: Bench) -> None:
         )
         flipped = (here.argmax(1) != there.argmax(1)).double().mean().item()
         bench.say("averaged on GPU and CPU", "share of labels that differ", flipped)
+
+
+def _with_crf(bench: Bench, images: Sequence[np.ndarray], protocol: Protocol) -> None:
+    model, crf = build(CASES[0]).to(bench.on), replace(protocol, crf=PRESETS["vgg16_test"])
+    chosen = images if bench.tiny else list(images) * 4  # enough for every core
+    for threads in (1, None):
+        few = chosen if threads is None else images
+        run = partial(_drain, infer_labels(model, few, crf, threads=threads))
+        started = time.perf_counter()
+        run()
+        took = (time.perf_counter() - started) / len(few)
+        way = f"CRF on {threads or 'all'} threads"
+        bench.say("vgg16 largefov, three scales and flip", way, took * 1e3, "ms an image")
+
+
+def _drain(every: Iterator[object]) -> None:
+    for _ in every:
+        pass
 
 
 def _consume(model: Network, images: Sequence[np.ndarray], protocol: Protocol) -> None:

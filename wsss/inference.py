@@ -348,15 +348,17 @@ def network_input(
     They come back on the network's device, channels last.
     """
     height, width = _input_lengths(images[0], [scale], model.output_stride)
-    batch = torch.zeros(len(images), 3, height, width)  # 0 is the mean
+    device = model.classifier.weight.device  # bytes travel, and become floats there
+    batch = torch.zeros(len(images), 3, height, width, device=device)  # 0 is the mean
     for image, place in zip(images, batch, strict=True):
-        pixels = model.normalisation(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
+        stored = torch.from_numpy(np.array(image)).to(device)
+        pixels = model.normalisation(stored.permute(2, 0, 1)[None])
         if scale != 1:
             size = [scaled_length(n, scale) for n in image.shape[:2]]
             pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=True)
         pixels = pixels.flip(-1) if flip else pixels
         place[:, : pixels.shape[2], : pixels.shape[3]] = pixels[0]
-    return batch.to(model.classifier.weight.device, memory_format=torch.channels_last)
+    return batch.contiguous(memory_format=torch.channels_last)
 
 
 def _at_pixels(maps: Tensor, size: tuple[int, int], scale: float, output_stride: int) -> Tensor:
