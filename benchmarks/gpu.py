@@ -65,7 +65,7 @@ from wsss.stages.provenance import environment
 from wsss.training import Schedule, fit, isolated_randomness
 from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results" / "gpu"
 LABELS, SEEDS = 21, 12  # the paper's: VOC's labels, and its twelve seeds
 STILL = 1e-30  # learning rate: random weights must not run away
 SIDES = (500, 375)  # of most VOC photos

@@ -625,3 +625,19 @@ def test_samples_are_the_same_whoever_draws_them(threads: int) -> None:
         for batch in batches
     ]
     assert [[each[0][1] for each in batch] for batch in drawn] == expected
+
+
+def test_the_tasks_of_a_slurm_job_are_trainings_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slurm = {"NTASKS": "4", "JOB_ID": "1", "JOB_NAME": "x", "PROCID": "2", "LOCALID": "2",
+             "NODEID": "0", "NNODES": "1", "STEP_NODELIST": "a"}  # fmt: skip
+    for name, value in slurm.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+
+    def sample(index: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        return rng.integers(0, 256, (9, 9, 3)).astype(np.uint8), np.array([index % 2 == 0])
+
+    model = get_model("vgg16_scenes", head="cam", num_classes=1, width=1 / 16)
+    history = fit(model, classifier_loss, sample, 4, Schedule(epochs=1, batch_size=2), rng_seed=0)
+    assert history.steps == 2

@@ -190,8 +190,9 @@ def _try(kind: str, stages: Sequence[Stage], store: Store, steps: int) -> Trial:
                 folder, store, micro_batch=_micro_batch(stage.network), max_steps=steps + 1
             )
             seal(folder)
-            count += history.steps - 1
-            seconds += history.seconds - history.first
+            left_out = history.steps > 1  # the first one warms up
+            count += history.steps - left_out
+            seconds += history.seconds - history.first * left_out
         else:
             started = time.perf_counter()
             store.ensure_together(task)

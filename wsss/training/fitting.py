@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -120,6 +120,7 @@ def fit(
         devices=processes,
         strategy="auto" if processes == 1 else "ddp_spawn",
         precision=schedule.precision,
+        plugins=[_this_machine()],
     )
     start = train if processes == 1 else _train_together
     history = start(fabric, model, work)
@@ -139,7 +140,18 @@ def on_accelerator(model: Network) -> Network:
     """
     from lightning_fabric import Fabric
 
-    return model.to(Fabric(accelerator="auto", devices=1).device)
+    return model.to(Fabric(accelerator="auto", devices=1, plugins=[_this_machine()]).device)
+
+
+def _this_machine() -> Any:
+    """Tell Fabric that the processes it starts are all there are.
+
+    Under Slurm or torchrun it would take the tasks of the job for processes of one training, and
+    refuse. Several trainings side by side, which is what tasks are here, know nothing of each other.
+    """
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
+    return LightningEnvironment()
 
 
 def _train_together(fabric: Fabric, model: Network, work: Work) -> History:
