@@ -147,7 +147,7 @@ def _this_machine() -> Any:
     """Tell Fabric that the processes it starts are all there are.
 
     Under Slurm or torchrun it would take the tasks of the job for processes of one training, and
-    refuse. Several trainings side by side, which is what tasks are here, know nothing of each other.
+    refuse. Here tasks are trainings side by side, which know nothing of each other.
     """
     from lightning_fabric.plugins.environments import LightningEnvironment
 
