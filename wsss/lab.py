@@ -66,6 +66,7 @@ class Lab(Pipeline):
     left_out = tables.show_left_out
     each_seed = seeds.show_each_seed
     seed_quality = seeds.show_seed_quality
+    agreement = provenance.show_agreement
     provenance = provenance.show_provenance
 
     # The fourteen claims.

@@ -211,12 +211,17 @@ class Pipeline:
         """Return the segmenter trained on a recipe's label maps."""
         profile, pilot = self.profile, isinstance(recipe, PilotRecipe)
         training, weighting = profile.segmenter, profile.weighting
+        network, sharpness = training.networks[recipe.segmenter], weighting.sharpness
+        if isinstance(recipe, PilotRecipe) and recipe.untrained:
+            network = network.random
+        if isinstance(recipe, Recipe) and recipe.sharpness is not None:
+            sharpness = recipe.sharpness
         return Segmenter(
             labels=self.labels(recipe, rng_seed),
-            network=training.networks[recipe.segmenter],
+            network=network,
             schedule=profile.pilot.schedule if pilot else training.schedule_of(recipe.segmenter),
             augmentation=training.augmentation,
-            sharpness=weighting.sharpness if isinstance(recipe, Recipe) and recipe.weighted else 0,
+            sharpness=sharpness if recipe.weighted else 0,
             unknown=weighting.unknown,
             rng_seed=rng_seed,
         )

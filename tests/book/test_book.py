@@ -17,7 +17,7 @@ import yaml
 
 from wsss import Lab, book
 from wsss.book import keys
-from wsss.book.runner import own_kernel
+from wsss.book.runner import _compute, own_kernel
 from wsss.errors import InputError
 from wsss.paper import TABLES
 from wsss.stages import keep_scores
@@ -213,6 +213,14 @@ def test_the_fingerprint_follows_names_and_sizes(tmp_path):
     assert keys.folder_fingerprint(tmp_path) != after
 
 
+@pytest.mark.parametrize(("everything", "again"), [(False, [4]), (True, [4, 5])])
+def test_of_scenes_the_first_random_seed_is_computed_in_any_case(monkeypatch, everything, again):
+    asked = []
+    monkeypatch.setattr(Lab, "everything", lambda lab: asked.append((lab.compute, lab.rng_seeds)))
+    _compute("smoke", None, Path("nowhere"), [4, 5], everything)
+    assert asked == [("missing", (4, 5)), ("all", tuple(again))]
+
+
 def test_what_is_recorded_is_not_computed_for_the_book(tmp_path, monkeypatch):
     """The page of the claims still needs its traces, which are not recorded here."""
     lab, goals = Lab("smoke", rng_seeds=[4], runs=tmp_path), []
@@ -250,7 +258,7 @@ def test_exit_status_and_parameters_of_the_command(monkeypatch, capsys):
     command = ["--profile", "demo", "-p", "rng_seeds", "[0, 1]", "-p", "name", "x", "--jobs", "2"]
     assert book.main(command) == 0
     given = {"rng_seeds": [0, 1], "name": "x"}
-    assert calls == [{"profile": "demo", "parameters": given, "jobs": 2}]
+    assert calls == [{"profile": "demo", "parameters": given, "jobs": 2, "everything": False}]
     assert book.main(["--profile", "photo"]) == 1
     assert book.main(["--profile", "none"]) == 2
     assert capsys.readouterr().err == "error: no such thing\n"

@@ -213,3 +213,14 @@ def test_pages_are_the_same_from_run_to_run(showing) -> None:
     frame = made_up(TABLE1)
     first, second = (text(showing(frame).differences("table1", BOTH)) for _ in range(2))
     assert first == second
+
+
+def test_records_stand_beside_what_came_out_here(small: Lab, tmp_path: Path) -> None:
+    lab = Lab(small.profile, runs=small.store.runs, workers=1, quiet=True)
+    scores = lab.scores("table6")
+    assert "Nothing that was computed here is recorded" in text(lab.agreement())
+    lab.record(scores.assign(miou=scores["miou"] + 0.5), tmp_path)
+    how = {"runs": small.store.runs, "results": tmp_path, "workers": 1, "quiet": True}
+    shown = Lab(small.profile, **how).agreement()
+    assert shown.data["difference"].tolist() == ["-0.5"]  # pyright: ignore
+    assert "0 of 1 scores are equal to two decimals; the largest difference is 0.50" in text(shown)

@@ -48,6 +48,7 @@ def reproduce(
     profile: str | None = None,
     parameters: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    everything: bool = False,
 ) -> bool:
     """Bring all pages of a clone up to date and say so in the terminal.
 
@@ -65,6 +66,8 @@ def reproduce(
         Further parameters; every notebook has to declare each of them.
     jobs : int, optional
         How many notebooks run at once; by default one a core.
+    everything : bool
+        Of drawn scenes, compute every random seed that is recorded, not the first alone.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def reproduce(
         results = [Page(n, "unchanged") for n in notebooks if n not in stale]
         if stale:
             _check_parameters(stale, given)
-            _compute(profile, data, runs, (parameters or {}).get("rng_seeds"))
+            _compute(profile, data, runs, (parameters or {}).get("rng_seeds"), everything)
 
             def one(notebook: Path) -> Page:
                 origin = {"key": keys[notebook], "profile": profile, "parameters": parameters or {}}
@@ -147,11 +150,20 @@ def own_kernel() -> Iterator[None]:
                 os.environ["JUPYTER_PATH"] = before
 
 
-def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any) -> None:
-    """Compute in one graph what tables and claims need and nothing records."""
-    from wsss.lab import Lab
+def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everything: bool) -> None:
+    """Compute in one graph what tables and claims need and nothing records.
 
-    Lab(profile, data, rng_seeds=rng_seeds, runs=runs).everything()
+    Of drawn scenes, which every reader has, the first random seed is computed in any case, so that
+    the records stand beside what comes out here.
+    """
+    from wsss.lab import Lab
+    from wsss.stages import Scenes
+
+    lab = Lab(profile, data, rng_seeds=rng_seeds, runs=runs)
+    lab.everything()
+    if isinstance(lab.source, Scenes):
+        again = lab.rng_seeds if everything else lab.rng_seeds[:1]
+        Lab(profile, rng_seeds=again, runs=runs, compute="all").everything()
 
 
 def _run(
@@ -260,6 +272,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--profile", help="default: that of the published pages, else demo")
     parser.add_argument("--jobs", type=int, help="notebooks at once (default: one a core)")
+    parser.add_argument("--all", action="store_true", help="compute what is recorded of scenes too")
     parser.add_argument(
         "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="a parameter of the notebooks; its value is JSON or else plain text",
@@ -268,7 +281,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parameters = {name: _value(text) for name, text in args.parameters} or None
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        good = reproduce(profile=args.profile, parameters=parameters, jobs=args.jobs)
+        good = reproduce(
+            profile=args.profile, parameters=parameters, jobs=args.jobs, everything=args.all
+        )
     except InputError as error:
         say(f"error: {error}")
         return 2

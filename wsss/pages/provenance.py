@@ -44,6 +44,43 @@ def show_provenance(lab: Pipeline) -> HTML | Markdown:
     return HTML(f'<p class="provenance">{" · ".join(filter(None, parts))}</p>')
 
 
+def show_agreement(lab: Pipeline) -> Styler | Markdown:
+    """Set what was computed here beside what is recorded of the very same trainings.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler or Markdown
+        One line a score of which there is both.
+    """
+    lines, processors = {}, set()
+    for each in lab.asked(*TABLES, "claim13"):
+        recorded = lab.records.find(each.stage.identity, each.testing)
+        here = lab.store.read(each.stage, each.testing)
+        if recorded is None or here is None or here["origin"] != "computed":
+            continue
+        processors |= {(here["processor"], recorded["processor"])}
+        lines[each.stage.identity] = {
+            "table": name_of(each.table),
+            "cell": f"{each.cell.row}, {each.cell.column}",
+            "random seed": str(each.rng_seed),
+            "recorded": recorded["miou"],
+            "here": here["miou"],
+            "difference": here["miou"] - recorded["miou"],
+        }
+    if not lines:
+        return Markdown("Nothing that was computed here is recorded.")
+    found = pd.DataFrame(list(lines.values()))
+    apart = found["difference"].abs()
+    same = list(apart < 0.0051).count(True)  # recorded are two decimals
+    where = "; ".join(f"here {ours}, recorded on {theirs}" for ours, theirs in sorted(processors))
+    caption = (
+        f"{same} of {len(found)} scores are equal to two decimals; the largest difference is "
+        f"{apart.max():.2f}, the mean of all {found['difference'].mean():+.2f} mIoU ({where})"
+    )
+    shown = found.round(2).astype({"recorded": str, "here": str, "difference": str})
+    return plain(shown, "agreement").set_caption(caption)
+
+
 def recorded_line(lines: pd.DataFrame, images: str) -> HTML | Markdown:
     """Say where recorded numbers come from, as `show_provenance` does of computed ones.
 

@@ -4,6 +4,7 @@ from wsss.paper.claims import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison
 from wsss.paper.literature import WORKS, Work
 from wsss.paper.recipes import Part, PilotRecipe, Recipe, Scales, Testing
 from wsss.paper.tables import (
+    BESIDE,
     BOTH,
     EVERYTHING,
     PLAIN,
@@ -19,6 +20,7 @@ from wsss.paper.tables import (
 )
 
 __all__ = [
+    "BESIDE",
     "BOTH",
     "BOUNDS",
     "CLAIMS",

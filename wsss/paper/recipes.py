@@ -30,6 +30,8 @@ class Recipe:
         With the weights of Eq. 6, or plain (Eq. 4).
     segmenter : {"plain", "residual"}
         VGG16-LargeFOV or ResNet101-LargeFOV (Sec. 5.5).
+    sharpness : float or None
+        s of Eq. 6 where it is another than the profile's; not in the paper, whose s is 1.
     """
 
     types: tuple[str, ...]
@@ -37,15 +39,19 @@ class Recipe:
     cam_networks: tuple[Part, ...] = ("plain",)
     weighted: bool = True
     segmenter: Part = "plain"
+    sharpness: float | None = None
 
 
 @dataclass(frozen=True)
 class PilotRecipe:
     """Hand-made noise of the pilot experiment (Sec. 3): so many labels at such a ratio.
 
-    The pilot comes before WST in the paper, so its labels are averaged (Eq. 4).
+    The pilot comes before WST in the paper, so its labels are averaged (Eq. 4). Not in the paper:
+    they may be `weighted` (Eq. 5), and the segmenter may start from random weights, `untrained`.
     """
 
     ratio: float
     copies: int = 1
     segmenter: Part = "plain"
+    weighted: bool = False
+    untrained: bool = False

@@ -185,10 +185,39 @@ ONE_OR_TWELVE = Table(
     }),
 )  # fmt: skip
 
+WST_HURTS = Table(
+    "wst_hurts", "Weighted labels that all err to one side", "not in the paper", "Start", "Loss",
+    _grid(["plain", "WST"], {
+        f"{start}, noise {ratio}, {copies} labels": [
+            (nan, PilotRecipe(ratio, copies, weighted=weighted, untrained=start == "untrained"))
+            for weighted in (False, True)
+        ]
+        for start, ratio, copies in (
+            ("untrained", 0.3, 2), ("untrained", 0.5, 2), ("untrained", 0.3, 6),
+            ("initial weights", 0.3, 2), ("initial weights", 0.5, 2),
+        )
+    }),
+)  # fmt: skip
+
+SHARPNESS = Table(
+    "sharpness", "Weights of other sharpness", "not in the paper", "Seeds", "s",
+    _grid(["0", "0.5", "1", "2", "4", "8"], {
+        row: [
+            (nan, replace(recipe, weighted=False)), (nan, replace(recipe, sharpness=0.5)),
+            (nan, recipe), *((nan, replace(recipe, sharpness=s)) for s in (2.0, 4.0, 8.0)),
+        ]
+        for row, recipe in (
+            ("2: types", Recipe(BOTH)),
+            ("6: types x scales", Recipe(BOTH, "multi")),
+            ("12: types x scales x networks", EVERYTHING),
+        )
+    }),
+)  # fmt: skip
+
 TABLES = {t.name: t for t in (TABLE1, TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, TABLE7)}
 """The paper's seven; a new table is one line here."""
 
-BESIDE = {t.name: t for t in (CLAIM13, ONE_OR_TWELVE)}
+BESIDE = {t.name: t for t in (CLAIM13, ONE_OR_TWELVE, WST_HURTS, SHARPNESS)}
 """What else has a name: asked for alone, never with the seven."""
 
 

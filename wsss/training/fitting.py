@@ -149,7 +149,7 @@ def _this_machine() -> Any:
     Under Slurm or torchrun it would take the tasks of the job for processes of one training, and
     refuse. Here tasks are trainings side by side, which know nothing of each other.
     """
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
     return LightningEnvironment()
 
