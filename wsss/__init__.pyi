@@ -11,6 +11,7 @@ from .losses import (
 )
 from .metrics import confusion_matrix, iou
 from .noise import block_noise
+from .portable import load_segmenter
 from .seeds import crf_seed, threshold_seed
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "confusion_matrix",
     "crf_seed",
     "iou",
+    "load_segmenter",
     "merge_cams",
     "seed_weights",
     "threshold_seed",

@@ -304,6 +304,30 @@ def photo() -> Profile:
     )
 
 
+def own(steps: int = 400, longest_side: int = 320) -> Profile:
+    """Photos and classes of one's own, on a laptop: `photo` with shorter trainings.
+
+    Parameters
+    ----------
+    steps : int
+        Of each training.
+    longest_side : int
+        To which photos are shrunk.
+    """
+    base = photo()
+    schedule = replace(base.classifier.schedule, steps=steps)
+    return replace(
+        base,
+        name="own",
+        summary="photos of one's own, SqueezeNet and EfficientNet with ImageNet weights",
+        rng_seeds=(0,),
+        data=DataChoices(Photos(longest_side=longest_side)),
+        classifier=replace(base.classifier, schedule=schedule),
+        segmenter=replace(base.segmenter, schedule=schedule, other_schedules={}),
+        pilot=PilotChoices(schedule),
+    )
+
+
 def paper() -> Profile:
     """VOC 2012 and SBD with networks of full size: the paper's own setting, for a GPU.
 
@@ -380,6 +404,7 @@ PROFILES: dict[str, Callable[[], Profile]] = {
     "demo": demo,
     "photo": photo,
     "paper": paper,
+    "own": own,
     "smoke": smoke,
 }
 

@@ -314,7 +314,9 @@ class VocFolder:
         return self.root / "ImageSets" / "Segmentation"
 
     def _image_path(self, image_id: str) -> Path:
-        return self.root / "JPEGImages" / f"{image_id}.jpg"
+        path = self.root / "JPEGImages" / f"{image_id}.jpg"
+        stored = path.with_suffix(".png")  # as `wsss train` keeps what is no JPEG
+        return stored if not path.is_file() and stored.is_file() else path
 
     def _mask_path(self, image_id: str) -> Path:
         return self.root / "SegmentationClass" / f"{image_id}.png"

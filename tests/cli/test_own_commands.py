@@ -1,0 +1,76 @@
+"""``wsss train``, ``predict`` and ``evaluate`` on a handful of drawn photos."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from wsss import load_segmenter
+from wsss.cli import app
+from wsss.data.scenes import write_scenes
+from wsss.data.voc import VocFolder
+from wsss.errors import InputError
+from wsss.models import get_model
+from wsss.portable import save_segmenter
+
+
+def wsss(*arguments):
+    done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.slow
+def test_from_photos_and_labels_to_masks_and_a_report(tmp_path):
+    scenes = write_scenes(tmp_path / "scenes", train=12, val=2, pilot=2, rng_seed=0)
+    labels = VocFolder(scenes).root / "labels.csv"
+    out = tmp_path / "out"
+    train = ("train", scenes / "JPEGImages", "--labels", labels, "--out", out, "--steps", 1,
+             "--masks", scenes / "SegmentationClass", "--workers", 1)  # fmt: skip
+    printed = wsss(*train)
+    assert "14 photos, 11 to learn from and 3 held out; 5 classes: " in printed
+    report = (out / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == 3
+    assert "Twelve seeds against the better single one: " in report
+    assert 'src="http' not in report
+    assert len(list((out / "seeds").glob("*/*.png"))) == 12 * 11
+    assert len(list((out / "masks").glob("*.png"))) == 14
+
+    moved = (tmp_path / "model").as_posix()
+    (out / "model").rename(moved)
+    wsss("predict", moved, scenes / "JPEGImages", "--masks-to", tmp_path / "again")
+    for path in (out / "masks").glob("*.png"):
+        again = Image.open(tmp_path / "again" / path.name)
+        assert np.array_equal(np.array(Image.open(path)), np.array(again))
+    told = wsss("evaluate", tmp_path / "again", scenes / "SegmentationClass")
+    assert "mIoU " in told
+    assert wsss(*train).splitlines()[0] == printed.splitlines()[0]  # safe to repeat
+
+
+def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):
+    network = get_model("squeezenet1_1", head="largefov", num_classes=3).eval()
+    save_segmenter(network, "squeezenet1_1", ["owl", "rail"], 40, tmp_path / "model")
+    saved = load_segmenter(tmp_path / "model")
+    assert saved.classes == ("owl", "rail")
+    images = [rng.integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((60, 80), (30, 20))]
+    maps = saved.predict(images)
+    assert [each.shape for each in maps] == [(60, 80), (30, 20)]
+    weights = tmp_path / "model" / "model.pt"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged, model\.pt has changed"):
+        load_segmenter(tmp_path / "model")
+    with pytest.raises(InputError, match="no saved segmenter"):
+        load_segmenter(tmp_path)
+
+
+def test_masks_are_evaluated_by_the_usual_conventions(tmp_path):
+    for name, mask in {"found": [[0, 1], [2, 0]], "true": [[0, 1], [1, 255]]}.items():
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.array(mask, np.uint8)).save(tmp_path / name / "a.png")
+    told = wsss("evaluate", tmp_path / "found", tmp_path / "true").splitlines()
+    assert told[:3] == ["label 0: 100.0", "label 1: 50.0", "label 2: 0.0"]
+    assert told[3].startswith("mIoU 50.0 % over 3 of 3 labels and 1 images")
+    with pytest.raises(InputError, match="no PNG of the same name"):
+        wsss("evaluate", tmp_path, tmp_path / "true")

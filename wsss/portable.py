@@ -1,0 +1,95 @@
+"""A segmenter that stands alone: weights, classes, network, input size (not in the paper)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsss.data.pictures import shrink
+from wsss.errors import InputError
+from wsss.files import find_damage, seal
+from wsss.inference import Protocol, predict
+from wsss.models import NETWORKS, Network, get_model
+
+WEIGHTS, ABOUT = "model.pt", "model.json"
+
+
+@dataclass(frozen=True)
+class SavedSegmenter:
+    """A segmenter with all that its use needs.
+
+    Attributes
+    ----------
+    network : Network
+        In evaluation mode.
+    classes : tuple of str
+        Names of the labels 1 to C; 0 is background.
+    longest_side : int or None
+        To which photos are shrunk before the network sees them, as in its training.
+    """
+
+    network: Network
+    classes: tuple[str, ...]
+    longest_side: int | None
+
+    def predict(
+        self, images: Sequence[NDArray[np.uint8]], protocol: Protocol | None = None
+    ) -> list[NDArray[np.uint8]]:
+        """Label photos (H, W, 3) uint8 RGB of any size; label maps (H, W) have the same."""
+        seen = [shrink(image, self.longest_side) for image in images]
+        return [
+            np.array(Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST))
+            for image, labels in zip(images, predict(self.network, seen, protocol), strict=True)
+        ]
+
+
+def save_segmenter(
+    network: Network, name: str, classes: Sequence[str], longest_side: int | None, folder: Path
+) -> None:
+    """Write a segmenter as a folder that `load_segmenter` reads.
+
+    Parameters
+    ----------
+    network : Network
+        With head "largefov".
+    name : str
+        Its name in `wsss.models.NETWORKS`, at width 1.
+    classes, longest_side
+        See `SavedSegmenter`.
+    folder : Path
+        Written anew.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({key: value.cpu() for key, value in network.state_dict().items()}, folder / WEIGHTS)
+    about = {"network": name, "classes": list(classes), "longest_side": longest_side}
+    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
+    seal(folder)
+
+
+def load_segmenter(folder: str | Path) -> SavedSegmenter:
+    """Read a segmenter that was saved; needs neither its photos nor the run folder.
+
+    Raises
+    ------
+    InputError
+        If the folder is none, was changed since, or names a network that there is not.
+    """
+    folder = Path(folder)
+    if not (folder / ABOUT).is_file():
+        raise InputError(f"{folder}: no saved segmenter; `wsss train` writes one to OUT/model")
+    if damage := find_damage(folder):
+        raise InputError(f"{folder}: the segmenter is damaged, {damage}; train or copy it again")
+    about = json.loads((folder / ABOUT).read_text())
+    if about["network"] not in NETWORKS:
+        raise InputError(f"{folder}: there is no network {about['network']!r} in this version")
+    classes = tuple(about["classes"])
+    network = get_model(about["network"], head="largefov", num_classes=len(classes) + 1)
+    network.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+    return SavedSegmenter(network.eval(), classes, about["longest_side"])
