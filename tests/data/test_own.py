@@ -53,7 +53,7 @@ def test_tables_of_labels(photos, tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("owl\n", "its first line, 'owl', has no commas"),
+        ("owl\n", "its first line, 'owl', has no comma"),
         ("file,labels\na 1,owl\n", "4 photos have no label"),
         ("file,labels\nx,owl\n", "1 of its names are no photos, the first 'x'"),
         ("file,owl,rail\na 1,1,2\n", "give 0 and 1, or one column of labels"),
