@@ -61,6 +61,23 @@ def test_a_file_that_holds_none_is_one_line(tmp_path: Path, text: str | None, sa
         get_profile(mine)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, (0, 1, 2, 3)), ([], (0, 1, 2, 3)), ("", (0, 1, 2, 3)), ("[]", (0, 1, 2, 3)),
+        (0, (0,)), ([0], (0,)), ("0", (0,)), ("[0, 1]", (0, 1)), ("2 1", (2, 1)), ((1, 1), (1,)),
+    ],
+)  # fmt: skip
+def test_random_seeds_as_people_write_them(given, expected) -> None:
+    assert Pipeline("demo", rng_seeds=given).rng_seeds == expected
+
+
+@pytest.mark.parametrize("given", ["one", [-1], [0.5, "x"], "0;1"])
+def test_random_seeds_that_are_none_are_one_line(given) -> None:
+    with pytest.raises(InputError, match=r"rng_seeds is .*; give whole numbers, for example"):
+        Pipeline("demo", rng_seeds=given)
+
+
 def test_a_letter_without_a_type_is_one_line(pipeline: Pipeline) -> None:
     with pytest.raises(InputError, match="no type of seed has the letter 'X'; there are T, C"):
         pipeline.labels(Recipe(("X",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import pandas as pd
 
 from wsss.crf import PRESETS
+from wsss.errors import InputError
 from wsss.inference import SCALES, Protocol
 from wsss.paper import (
     AnyRecipe,
@@ -81,8 +83,8 @@ class Pipeline:
         Name of a profile, a file of yours that holds one, or the value; see `wsss.profiles`.
     data : str or Path, optional
         Data folder, if the profile reads one. Without it recorded numbers can still be read.
-    rng_seeds : sequence of int, optional
-        Random seeds; none are those of the profile.
+    rng_seeds : int, str or sequence of int, optional
+        Random seeds, say ``[0, 1]``, ``"0 1"`` or ``0``; none are those of the profile.
     runs, results : str or Path, optional
         Folder of computed results (`wsss.stages.default_runs`), and of recorded numbers
         (``results/PROFILE``).
@@ -107,7 +109,7 @@ class Pipeline:
         profile: str | Path | Profile = "demo",
         data: str | Path | None = None,
         *,
-        rng_seeds: Sequence[int] | None = None,
+        rng_seeds: int | str | Sequence[int] | None = None,
         runs: str | Path | None = None,
         results: str | Path | None = None,
         compute: Compute = "missing",
@@ -125,7 +127,7 @@ class Pipeline:
             found = replace(found, data=replace(found.data, source=source))
         self.profile = found
         self.data = Path(data) if data else None
-        self.rng_seeds = tuple(dict.fromkeys(map(int, rng_seeds or found.rng_seeds)))
+        self.rng_seeds = _rng_seeds(rng_seeds) or found.rng_seeds
         self.compute: Compute = compute
         self.records = Records(Path(results) if results else RESULTS / found.name)
         known = Records() if compute == "all" else self.records
@@ -386,3 +388,17 @@ class Pipeline:
         """Read the numbers of a stage, computing it where they are missing."""
         self.provide([(stage, None)])
         return self.store.read(stage) or {}
+
+
+def _rng_seeds(given: int | str | Sequence[int] | None) -> tuple[int, ...]:
+    """Read random seeds as people write them, papermill's ``-p rng_seeds "[0, 1]"`` among them."""
+    each = [given] if isinstance(given, int) else given or []
+    if isinstance(given, str):
+        each = re.split(r"[\s,]+", given.strip("[]() ")) if given.strip("[]() ") else []
+    try:
+        numbers = [int(one) for one in each]
+    except (TypeError, ValueError):
+        numbers = [-1]
+    if any(number < 0 for number in numbers):
+        raise InputError(f"rng_seeds is {given!r}; give whole numbers, for example [0, 1]")
+    return tuple(dict.fromkeys(numbers))
