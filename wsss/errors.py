@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ class InputError(ValueError):
 def told_in_one_line() -> Iterator[None]:
     """End the process with the message alone and status 2, as `wsss` and the scripts on data do.
 
-    Files that cannot be read or written count as well.
+    Files that cannot be read or written count as well, and so does want of disk or memory.
 
     Examples
     --------
@@ -35,6 +36,20 @@ def told_in_one_line() -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError, MemoryError, RuntimeError) as error:
+        if (told := _told(error)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
         sys.exit(2)
+
+
+def _told(error: Exception) -> str | None:
+    """Say in one line what a user can mend; None if it is a mistake of the code."""
+    text = str(error)
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if full or "inline_container" in text or "PytorchStreamWriter" in text:  # torch's words for it
+        where = getattr(error, "filename", None) or "the run folder"
+        return f"no space left on the disk of {where}; make room, or name another by WSSS_RUNS"
+    if isinstance(error, MemoryError) or "out of memory" in text:
+        return "out of memory; WSSS_MICRO_BATCH=4 puts fewer samples through a network at once"
+    return text if isinstance(error, InputError | OSError) else None
