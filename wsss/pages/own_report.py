@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from wsss.inference import predict
 from wsss.pages.seeds import figure1
 from wsss.pages.style import colour_labels
 from wsss.paper import EVERYTHING, Recipe
@@ -83,8 +84,6 @@ def _losses(lab: Pipeline, stages: list[Stage]) -> Figure:
 
 
 def _predictions(lab: Pipeline) -> Figure:
-    from wsss.inference import predict
-
     val = lab.images("val")
     lab.run([val])
     loaded = val.load(lab.store)
