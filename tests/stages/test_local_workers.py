@@ -88,7 +88,15 @@ def test_a_stage_that_kills_its_workers_is_told_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interruption_is_told_in_one_line(tmp_path, workers):
-    command = [sys.executable, "-c", "from wsss.cli import main; main()", "reproduce", "table2"]
+    command = [
+        sys.executable,
+        "-c",
+        "from wsss.cli import main; main()",
+        "reproduce",
+        "table2",
+        "--compute",
+        "all",
+    ]
     with subprocess.Popen(
         [*command, "--rng-seeds", "0", "--workers", workers, "--runs", str(tmp_path)],
         stdout=subprocess.PIPE,
