@@ -122,6 +122,17 @@ def test_without_photos_a_pipeline_has_the_identities_of_those_that_are_recorded
     assert set(scores["origin"]) == {"recorded"}
 
 
+def test_what_is_recorded_of_scenes_is_of_the_profile_as_it_is() -> None:
+    """So that nothing but the first random seed is computed for the book."""
+    recorded = Records(RESULTS / "demo")
+    rng_seeds = sorted(set(recorded.scores["rng_seed"]))
+    lab = Lab("demo", rng_seeds=rng_seeds, compute="none")
+    scores = lab.scores(*TABLES, "claim13", "wst_hurts", "sharpness")
+    assert set(lab.rng_seeds) >= set(Lab("demo").rng_seeds)
+    assert len(scores) == len(lab.asked(*TABLES, "claim13", "wst_hurts", "sharpness"))
+    assert len(trace_lines(lab)) == len(recorded.traces)
+
+
 def test_recorded_traces_are_of_the_profile_as_it_is() -> None:
     lab = Lab("photo", compute="none")
     lines = trace_lines(lab)
