@@ -23,9 +23,9 @@ def confusion_matrix(
 
     Parameters
     ----------
-    pred : (*shape) integer
+    pred : (...) integer
         Predicted labels in [0, num_classes - 1].
-    target : (*shape) integer
+    target : (...) integer
         True labels in [0, num_classes - 1]; pixels of `ignore_index` are not counted.
     num_classes : int
         L, background included.

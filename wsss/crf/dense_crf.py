@@ -16,7 +16,7 @@ class DenseCRF:
     """Fully connected CRF with two Gaussian kernels, Potts compatibility and mean-field inference.
 
     The energy of a labelling is the sum of the unary energies and, for each pair of pixels with
-    different labels, of
+    different labels, of ::
 
         gaussian_compat exp(-|dp|² / 2 gaussian_sxy²)
         + bilateral_compat exp(-|dp|² / 2 bilateral_sxy² - |dI|² / 2 bilateral_srgb²)

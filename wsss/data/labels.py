@@ -64,8 +64,8 @@ def read_labels(
 
     Returns
     -------
-    NDArray[np.bool_]
-        Labels (N, C).
+    (N, C) bool
+        Labels.
 
     Raises
     ------

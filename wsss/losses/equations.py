@@ -26,9 +26,9 @@ def reference_loss(
 
     Parameters
     ----------
-    logits : (N, L, *) float
+    logits : (N, L, ...) float
         Scores before the softmax, label 0 is background.
-    seeds : (N, K, *) integer
+    seeds : (N, K, ...) integer
         K pseudo-masks an image.
     sharpness : float
         s of Eq. 6.
@@ -50,7 +50,7 @@ def reference_loss(
     log_p = torch.log_softmax(logits, dim=1)
     agrees = seeds == logits.argmax(1, keepdim=True)  # Eq. 7
     weights = torch.softmax(sharpness * agrees.to(logits.dtype), dim=1)  # Eq. 6
-    losses = -log_p.gather(1, seeds.where(known, 0).long())  # of each seed, (N, K, *)
+    losses = -log_p.gather(1, seeds.where(known, 0).long())  # of each seed, (N, K, ...)
     return (weights * losses * known).sum() / known.any(1).sum().clamp(min=1)  # Eq. 5
 
 
@@ -110,10 +110,10 @@ def seed_weights(
 
     Parameters
     ----------
-    logits : (N, L, *) float
+    logits : (N, L, ...) float
         Scores before the softmax, L = C + 1, label 0 is background. Only their argmax is used, so
         no gradient flows.
-    seeds : (N, K, *) integer
+    seeds : (N, K, ...) integer
         K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
     sharpness : float
         s of Eq. 6, not negative. Zero gives every seed the weight 1 / K, hence Eq. 4.
@@ -129,7 +129,7 @@ def seed_weights(
 
     Returns
     -------
-    (N, K, *) float
+    (N, K, ...) float
         Weights in [0, 1], summing to one over K where no seed is unknown. Elsewhere to less if
         unknown seeds are counted, to one or (where all are unknown) zero if they are left out.
 
@@ -156,7 +156,7 @@ def seed_weights(
     """
     _check(logits, seeds, sharpness, unknown)
     ignored = seeds == ignore_index
-    agrees = seeds == predict(logits)  # (N, K, *), Eq. 7
+    agrees = seeds == predict(logits)  # (N, K, ...), Eq. 7
     scores = sharpness * agrees.to(logits.dtype)
     if unknown == "left_out":
         scores = scores.masked_fill(ignored, -math.inf)
@@ -184,9 +184,9 @@ def weighted_selective_loss(
 
     Parameters
     ----------
-    logits : (N, L, *) float
+    logits : (N, L, ...) float
         Scores before the softmax, L = C + 1, at the resolution of the feature (Sec. 4.5).
-    seeds : (N, K, *) integer
+    seeds : (N, K, ...) integer
         K pseudo-masks an image, values in [0, L - 1] or `ignore_index`.
     sharpness : float
         s of Eq. 6, not negative; the paper uses 1. Zero is the plain loss of Eq. 4.
@@ -209,7 +209,7 @@ def weighted_selective_loss(
 
     Returns
     -------
-    () or (N, *) float
+    () or (N, ...) float
         In nats, float32 at least; 0 with zero gradient where no pixel is labelled.
 
     Raises
@@ -300,7 +300,7 @@ class WeightedSelectiveLoss(nn.Module):
         self.settings = settings
 
     def forward(self, logits: Tensor, seeds: Tensor) -> Tensor:
-        """Return the loss of logits (N, L, *) against seeds (N, K, *)."""
+        """Return the loss of logits (N, L, ...) against seeds (N, K, ...)."""
         return weighted_selective_loss(logits, seeds, **self.settings)
 
 
@@ -314,7 +314,7 @@ def _losses(
     priors: Tensor | None,
     check: bool | None,
 ) -> tuple[Tensor, Tensor]:
-    """Loss of each pixel and what it counts in a mean, both (N, 1, *)."""
+    """Loss of each pixel and what it counts in a mean, both (N, 1, ...)."""
     _check(logits, seeds, sharpness, unknown)
     if priors is not None:
         priors = priors.expand(seeds.shape[:2])
@@ -350,7 +350,7 @@ def _check(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknown) ->
     if not fits:
         raise InputError(
             f"logits {tuple(logits.shape)} and seeds {tuple(seeds.shape)} do not fit; "
-            "they are (N, L, *) and (N, K, *) with the same N and pixels, and K at least 1"
+            "they are (N, L, ...) and (N, K, ...) with the same N and pixels, and K at least 1"
         )
     if seeds.is_floating_point() or seeds.is_complex() or seeds.dtype == torch.bool:
         raise InputError(f"seeds are {seeds.dtype}; they hold integer labels")

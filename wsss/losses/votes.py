@@ -31,7 +31,7 @@ def count_votes(
 
     Parameters
     ----------
-    seeds : (N, K, *) integer
+    seeds : (N, K, ...) integer
         K pseudo-masks an image, values in [0, num_labels - 1] or `ignore_index`.
     num_labels : int
         L = C + 1.
@@ -44,7 +44,7 @@ def count_votes(
 
     Returns
     -------
-    (N, L, *) uint8, int32 for more than 255 seeds, or float with priors
+    (N, L, ...) uint8, int32 for more than 255 seeds, or float with priors
         From 0 to K.
 
     Raises
@@ -105,11 +105,11 @@ def voted_cross_entropy(
 
     Parameters
     ----------
-    logits : (N, L, *) float
+    logits : (N, L, ...) float
         Scores before the softmax.
-    votes : (N, L, *)
+    votes : (N, L, ...)
         As `count_votes` returns.
-    voters : int, (N, 1, *) or None
+    voters : int, (N, 1, ...) or None
         K of the module's formula; None counts those that know the pixel.
     sharpness : float
         s of Eq. 6.
@@ -118,13 +118,13 @@ def voted_cross_entropy(
 
     Returns
     -------
-    losses : (N, 1, *) float
+    losses : (N, 1, ...) float
         In nats.
-    counted : (N, 1, *) bool or float
+    counted : (N, 1, ...) bool or float
         Whether a pixel is labelled at all; with class weights the mean factor of its labels.
     """
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    predicted = predict(logits.detach())  # (N, 1, *), as are the following
+    predicted = predict(logits.detach())  # (N, 1, ...), as are the following
     agreeing = votes.gather(1, predicted).to(dtype)
     knowing = votes.sum(1, keepdim=True, dtype=votes.dtype).to(dtype)
     if voters is None:

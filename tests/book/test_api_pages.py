@@ -1,0 +1,41 @@
+"""The API reference is built without a warning, as `jupyter-book build` demands."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import wsss
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTENSIONS = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """What Sphinx warns of in a build of these pages alone, and their text."""
+    source = tmp_path_factory.mktemp("api")
+    shutil.copytree(ROOT / "book" / "api", source / "api")
+    (source / "index.md").write_text("# API\n\n```{toctree}\n:glob:\napi/*\n```\n")
+    book = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]
+    kept = {key: book[key] for key in book if key.startswith(("napoleon_", "autodoc_"))}
+    config = kept | {key: book[key] for key in ("default_role", "suppress_warnings")}
+    config["extensions"] = EXTENSIONS
+    lines = [f"{key} = {value!r}\n" for key, value in config.items()]
+    (source / "conf.py").write_text("".join(lines))
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "text", str(source), str(source / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return done.stderr, "".join(path.read_text() for path in source.glob("out/api/*.txt"))
+
+
+def test_no_docstring_breaks_the_book(build: tuple[str, str]) -> None:
+    assert build[0] == ""
+
+
+def test_every_public_name_has_an_entry(build: tuple[str, str]) -> None:
+    assert not [name for name in wsss.__all__ if f".{name}" not in build[1]]
