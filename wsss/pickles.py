@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 from math import prod
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -56,6 +57,27 @@ def read_arrays(file: BinaryIO) -> Any:
         raise pickle.UnpicklingError(
             f"{where}: not a readable pickle of arrays ({reason:.200})"
         ) from None
+
+
+def read_npy(path: Path) -> Any:
+    """Read the one object that ``numpy.save`` pickled into a ``.npy``.
+
+    Raises
+    ------
+    pickle.UnpicklingError
+        If it is damaged or holds anything but arrays in plain containers.
+    """
+    try:
+        with path.open("rb") as stream:
+            np.lib.format.read_magic(stream)
+            np.lib.format.read_array_header_1_0(stream)
+            content = read_arrays(stream)
+    except pickle.UnpicklingError:
+        raise
+    except Exception as error:  # numpy's reader of the header ends in many ways
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise pickle.UnpicklingError(f"{path}: not a readable .npy ({reason:.200})") from error
+    return content.item() if isinstance(content, np.ndarray) and content.size == 1 else content
 
 
 class _RefusedError(pickle.UnpicklingError):

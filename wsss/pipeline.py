@@ -32,6 +32,7 @@ from wsss.stages import (
     AnySaliency,
     Cams,
     Classifier,
+    GivenSeeds,
     Images,
     Labels,
     LabelScore,
@@ -193,12 +194,14 @@ class Pipeline:
         """Return all label maps of a recipe."""
         if isinstance(recipe, PilotRecipe):
             return self._pilot_labels(recipe, rng_seed)
-        return tuple(
+        ours = (
             self.seeds(letter, cams)
             for part in recipe.cam_networks
             for cams in self.cams(part, recipe.scales, rng_seed)
             for letter in recipe.types
         )
+        given = (GivenSeeds.of(self.train_images, self.store.data, each) for each in recipe.given)
+        return *ours, *given
 
     def label_score(self, labels: Labels) -> LabelScore:
         """Return the score of label maps themselves."""

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from wsss.data.pictures import shrink
 from wsss.errors import InputError
 from wsss.files import find_damage, seal
-from wsss.inference import Protocol, predict
+from wsss.inference import Protocol, infer_logits, predict
 from wsss.models import NETWORKS, Network, get_model
 
 WEIGHTS, ABOUT = "model.pt", "model.json"
@@ -48,6 +49,17 @@ class SavedSegmenter:
             np.array(Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST))
             for image, labels in zip(images, predict(self.network, seen, protocol), strict=True)
         ]
+
+    def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return softmax probabilities (L, H, W) in [0, 1] of a photo (H, W, 3) uint8 RGB.
+
+        L is one more than there are classes; the first is background. They are interpolated to the
+        photo's size, and no CRF has seen them.
+        """
+        seen = shrink(image, self.longest_side)
+        ((_, logits),) = infer_logits(self.network, [seen], Protocol())
+        resized = interpolate(logits[None], image.shape[:2], mode="bilinear", align_corners=False)
+        return resized[0].softmax(0).numpy()
 
 
 def save_segmenter(

@@ -304,24 +304,34 @@ def photo() -> Profile:
     )
 
 
-def own(steps: int = 400, longest_side: int = 320) -> Profile:
+def own(
+    steps: int = 400,
+    photos: int | None = None,
+    longest_side: int = 320,
+    splits: tuple[str, ...] = ("train", "val"),
+) -> Profile:
     """Photos and classes of one's own, on a laptop: `photo` with shorter trainings.
 
     Parameters
     ----------
     steps : int
         Of each training.
+    photos : int, optional
+        How many there are to learn from: fewer than a batch make a smaller batch.
     longest_side : int
         To which photos are shrunk.
+    splits : tuple of str
+        Those that are read; seeds need no photos held out.
     """
     base = photo()
     schedule = replace(base.classifier.schedule, steps=steps)
+    schedule = replace(schedule, batch_size=min(schedule.batch_size, photos or schedule.batch_size))
     return replace(
         base,
         name="own",
         summary="photos of one's own, SqueezeNet and EfficientNet with ImageNet weights",
         rng_seeds=(0,),
-        data=DataChoices(Photos(longest_side=longest_side)),
+        data=DataChoices(Photos(splits=splits, longest_side=longest_side)),
         classifier=replace(base.classifier, schedule=schedule),
         segmenter=replace(base.segmenter, schedule=schedule, other_schedules={}),
         pilot=PilotChoices(schedule),

@@ -11,7 +11,10 @@ from wsss.data.scenes import write_scenes
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.models import get_model
+from wsss.pipeline import Pipeline
 from wsss.portable import save_segmenter
+from wsss.profiles import own
+from wsss.stages import GivenSeeds
 
 
 def wsss(*arguments):
@@ -28,10 +31,10 @@ def test_from_photos_and_labels_to_masks_and_a_report(tmp_path):
     train = ("train", scenes / "JPEGImages", "--labels", labels, "--out", out, "--steps", 1,
              "--masks", scenes / "SegmentationClass", "--workers", 1)  # fmt: skip
     printed = wsss(*train)
-    assert "14 photos, 11 to learn from and 3 held out; 5 classes: " in printed
+    assert "14 photos, 11 to learn from and 3 held out with 3 masks; 5 classes: " in printed
     report = (out / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 3
-    assert "Twelve seeds against the better single one: " in report
+    assert "All seeds against the better single one, " in report
     assert 'src="http' not in report
     assert len(list((out / "seeds").glob("*/*.png"))) == 12 * 11
     assert len(list((out / "masks").glob("*.png"))) == 14
@@ -45,6 +48,60 @@ def test_from_photos_and_labels_to_masks_and_a_report(tmp_path):
     told = wsss("evaluate", tmp_path / "again", scenes / "SegmentationClass")
     assert "mIoU " in told
     assert wsss(*train).splitlines()[0] == printed.splitlines()[0]  # safe to repeat
+
+
+@pytest.mark.slow
+def test_seeds_go_out_as_dictionaries_and_come_back(tmp_path):
+    photos = write_scenes(tmp_path / "scenes", train=6, val=1, pilot=1, rng_seed=0)
+    labels = VocFolder(photos).root / "labels.csv"
+    few = ("--steps", 1, "--workers", 1, "--labels", labels)
+    one = ("--types", "C", "--scales", "single", "--networks", "plain")
+    out, out2 = tmp_path / "out", tmp_path / "out2"
+    printed = wsss("seeds", photos / "JPEGImages", "--out", out, *few, *one, "--format", "irn")
+    (folder,) = (out / "seeds").iterdir()
+    assert str(folder) in printed
+    assert folder.name == "squeezenet_1.1_crf_scale_1"
+    wsss("seeds", photos / "JPEGImages", "--out", out, *few, *one)  # index maps beside them
+    assert len(list(folder.glob("*.npy"))) == len(list(folder.glob("*.png"))) == 7
+
+    for name in (each.stem for each in folder.glob("*.png")):  # only the dictionaries are given
+        (tmp_path / f"{name}.png").write_bytes((folder / f"{name}.png").read_bytes())
+        (folder / f"{name}.png").unlink()
+    printed = wsss("train", photos / "JPEGImages", "--out", out2, *few, "--extra-seeds", folder)
+    assert f"seeds of {folder.name} for 6 of 6 photos to learn from" in printed
+    lab = Pipeline(own(1, 6), out2 / "data", runs=out2 / "runs")
+    given = GivenSeeds.of(lab.train_images, out2 / "data", folder.name)
+    assert lab.store.done(given)
+    maps = given.label_maps(lab.store)
+    for index, name in enumerate(lab.train_images.load(lab.store).ids):
+        assert np.array_equal(maps[index], np.array(Image.open(tmp_path / f"{name}.png")))
+
+
+def test_odd_requests_are_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"--val 1\.5: give a share between 0 and 1"):
+        wsss("train", tmp_path, "--out", tmp_path, "--val", "1.5")
+    with pytest.raises(InputError, match="--types X: give T, C or TC"):
+        wsss("seeds", tmp_path, "--out", tmp_path, "--types", "X")
+
+
+def test_predict_with_probabilities_and_crf(tmp_path, rng):
+    network = get_model("squeezenet1_1", head="largefov", num_classes=3).eval()
+    save_segmenter(network, "squeezenet1_1", ["owl", "rail"], 40, tmp_path / "model")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    pixels = rng.integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(photos / "über 1.png")
+    told = wsss(
+        "predict", tmp_path, photos, "--masks-to", tmp_path / "m", "--probabilities", "--crf"
+    )
+    assert "1 masks in" in told
+    assert "1 owl, 2 rail" in told
+    found = np.load(tmp_path / "m" / "über_1.npy")
+    assert found.shape == (3, 60, 80)
+    assert np.allclose(found.astype(np.float32).sum(0), 1, atol=2e-3)
+    assert np.array(Image.open(tmp_path / "m" / "über_1.png")).shape == (60, 80)
+    told = wsss("evaluate", tmp_path / "m", tmp_path / "m", "--model", tmp_path)
+    assert told.splitlines()[0].startswith(("background: ", "label 0: "))
 
 
 def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsss.data.own import adopt_photos, find_photos, upright
+from wsss.data.cam_dicts import write_dict_seed
+from wsss.data.own import adopt_photos, adopt_seeds, find_photos, upright
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 
@@ -24,7 +25,10 @@ def photos(tmp_path, rng):
 
 def test_a_folder_a_class_is_understood(photos, tmp_path):
     found = adopt_photos(photos, tmp_path / "data", val=0.4)
-    assert str(found) == ("5 photos, 3 to learn from and 2 held out; 2 classes: owl 2, rail 3")
+    assert str(found) == (
+        "5 photos, 3 to learn from and 2 held out; 2 classes: owl 2, rail 1\n"
+        "on fewer than 5 photos, too few to learn well: owl, rail"
+    )
     folder = VocFolder(tmp_path / "data")
     assert folder.classes == ("owl", "rail")
     ids = folder.ids("train") + folder.ids("val")
@@ -47,7 +51,7 @@ def test_tables_of_labels(photos, tmp_path, text):
     labels = tmp_path / "labels.csv"
     labels.write_text(text, encoding="utf-8")
     found = adopt_photos(photos, tmp_path / "data", labels=labels)
-    assert dict(found.counts) == {"owl": 2, "rail": 4}
+    assert VocFolder(tmp_path / "data").image_labels(list(found.files)).sum(0).tolist() == [2, 4]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path, rng):
     with pytest.raises(InputError, match=r"it fits the photo before the camera's rotation"):
         adopt_photos(root.parent, tmp_path / "data", masks=masks)
     Image.fromarray(np.ones((20, 12), np.uint8)).save(masks / "turned.png")
-    (image_id,) = adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0.01).files
+    (image_id,) = adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0).files
     folder = VocFolder(tmp_path / "data")
     assert folder.image(image_id).shape == (20, 12, 3)
     assert folder.mask(image_id).tolist() == [[1] * 12] * 20
@@ -98,11 +102,127 @@ def test_what_is_no_photo_is_one_line(tmp_path, rng):
     deep = Image.fromarray(rng.integers(0, 2**16, (4, 4)).astype(np.uint16))
     deep.save(root / "deep.png")
     with pytest.raises(InputError, match=r"deep\.png: I;16 has more than 8 bits"):
-        adopt_photos(tmp_path, tmp_path / "data")
+        adopt_photos(tmp_path, tmp_path / "data", val=0)
     (root / "deep.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
     with pytest.raises(InputError, match=r"deep\.png: the photo is damaged"):
-        adopt_photos(tmp_path, tmp_path / "data")
+        adopt_photos(tmp_path, tmp_path / "data", val=0)
     (root / "deep.png").unlink()
     Image.new("RGB", (4, 4)).save(tmp_path / "bare.jpg")
     with pytest.raises(InputError, match=r"bare\.jpg: no label; put each class's photos"):
-        adopt_photos(tmp_path, tmp_path / "data")
+        adopt_photos(tmp_path, tmp_path / "data", val=0)
+
+
+@pytest.fixture
+def ten(tmp_path, rng):
+    """Ten photos in one folder, named p0 to p9."""
+    root = tmp_path / "ten"
+    root.mkdir()
+    for number in range(10):
+        pixels = rng.integers(0, 256, (6, 8, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(root / f"p{number}.png")
+    return root
+
+
+def table(path, rows, header="file,owl,rail"):
+    path.write_text("\n".join([header, *(f"p{i},{row}" for i, row in enumerate(rows))]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (["1,0"] * 9 + ["0,1"], "9 photos to learn"),
+        (["1,0"] * 10, "on every photo: owl; a classifier has nothing to tell it from"),
+        (["1,0"] * 10, "on no photo, and never predicted: rail"),
+        (["1,0"] * 5 + ["0,0"] * 5, "photos show none of them and are learnt as background"),
+        (["1,0"] * 8 + ["0,1"] * 2, "on fewer than 5 photos, too few to learn well: rail"),
+    ],
+)
+def test_what_may_go_wrong_is_said_before(ten, tmp_path, rows, says):
+    labels = table(tmp_path / "labels.csv", rows)
+    told = str(adopt_photos(ten, tmp_path / "data", labels=labels, val=0.1))
+    assert says.replace("photos to learn", "to learn") in told
+
+
+def test_of_no_class_the_last_photo_is_held_out(ten, tmp_path):
+    labels = table(tmp_path / "labels.csv", ["0,1", *["1,0"] * 9])
+    for val in (0.2, 0.5, 0.9):
+        found = adopt_photos(ten, tmp_path / "data", labels=labels, val=val)
+        assert "p0" in found.train
+        assert len(found.val) == min(round(10 * val), 8)
+
+
+def test_masks_of_a_few_photos_are_held_out_first(ten, tmp_path):
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name in ("p3", "p4"):
+        Image.fromarray(np.full((6, 8), 2, np.uint8)).save(masks / f"{name}.png")
+    found = adopt_photos(ten, tmp_path / "data", labels=labels, masks=masks, val=0.5)
+    assert found.val == ("p3", "p4")
+    assert "8 to learn from and 2 held out with 2 masks" in str(found)
+    listed = tmp_path / "val.txt"
+    listed.write_text("p1\n")
+    with pytest.raises(InputError, match="no mask of 1 photos held out, the first p1"):
+        adopt_photos(ten, tmp_path / "data", labels=labels, masks=masks, val=listed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["p1\np2\n", "p1  1\np2  1\np3 -1\n", "p1.png\np2.png", "/JPEGImages/p1.jpg /S/p1.png\np2 x"],
+)
+def test_lists_as_people_have_them(ten, tmp_path, text):
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
+    listed = tmp_path / "val.txt"
+    listed.write_text(text)
+    found = adopt_photos(ten, tmp_path / "data", labels=labels, val=listed)
+    assert found.val == ("p1", "p2")
+    listed.write_text("p1\nnowhere\n")
+    with pytest.raises(InputError, match=r"val\.txt, line 2: 'nowhere' is none of the photos"):
+        adopt_photos(ten, tmp_path / "data", labels=labels, val=listed)
+
+
+def test_columns_number_the_masks(ten, tmp_path):
+    """A column that no photo shows keeps its number, so that the masks keep theirs."""
+    rows = ["0,1,0", "0,0,1"] * 5
+    labels = table(tmp_path / "labels.csv", rows, header="file,zebra,rail,owl")
+    found = adopt_photos(ten, tmp_path / "data", labels=labels)
+    assert found.classes == ("zebra", "rail", "owl")
+    assert VocFolder(tmp_path / "data").classes == ("zebra", "rail", "owl")
+
+
+@pytest.mark.parametrize("rows", [["0,0"] * 10])
+def test_what_cannot_be_learnt_is_refused(ten, tmp_path, rows):
+    labels = table(tmp_path / "labels.csv", rows)
+    with pytest.raises(InputError, match="no photo shows any class"):
+        adopt_photos(ten, tmp_path / "data", labels=labels)
+
+
+def test_nothing_is_left_to_learn_from(ten, tmp_path):
+    labels, listed = table(tmp_path / "labels.csv", ["1,0"] * 10), tmp_path / "val.txt"
+    listed.write_text("".join(f"p{i}\n" for i in range(10)))
+    with pytest.raises(InputError, match="0 photos to learn from and 10 held out"):
+        adopt_photos(ten, tmp_path / "data", labels=labels, val=listed)
+
+
+def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
+    labels = table(tmp_path / "labels.csv", ["1,1"] * 10)
+    data, given = tmp_path / "data", tmp_path / "irn"
+    found = adopt_photos(ten, data, labels=labels, val=0.2)
+    given.mkdir()
+    with pytest.raises(InputError, match=r"no ID\.png nor ID\.npy of a photo"):
+        adopt_seeds(given, data, found)
+    seeds = {name: rng.choice([0, 1, 2, 255], (6, 8)).astype(np.uint8) for name in found.train[:3]}
+    for (name, seed), as_dict in zip(seeds.items(), (True, True, False), strict=True):
+        if as_dict:
+            write_dict_seed(given / f"{name}.npy", seed, [1, 2])
+        else:
+            Image.fromarray(seed).save(given / f"{name}.png")
+    assert adopt_seeds(given, data, found) == "seeds of irn for 3 of 8 photos to learn from"
+    for name in found.train:
+        read = np.array(Image.open(data / "seeds" / "irn" / f"{name}.png"))
+        assert np.array_equal(read, seeds.get(name, np.full((6, 8), 255)))
+    (given / f"{found.train[0]}.npy").write_bytes(b"no array")
+    with pytest.raises(InputError, match=r"not a readable \.npy") as caught:
+        adopt_seeds(given, data, found)
+    assert "\n" not in str(caught.value)

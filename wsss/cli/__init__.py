@@ -21,7 +21,7 @@ from wsss.cli.options import (
     WithRngSeeds,
     names,
 )
-from wsss.cli.own import evaluate, predict, train
+from wsss.cli.own import evaluate, predict, seeds, train
 from wsss.cli.reproduce import reproduce
 from wsss.cli.verify import verify
 from wsss.cli.weights import weights_app
@@ -37,7 +37,8 @@ app.add_typer(weights_app, name="weights")
 app.command(cls=WithRngSeeds)(reproduce)
 app.command("export-voc-test")(export_voc_test)
 app.command()(verify)
-app.command()(train)
+app.command(cls=WithRngSeeds)(train)
+app.command()(seeds)
 app.command()(predict)
 app.command()(evaluate)
 

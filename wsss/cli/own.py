@@ -1,87 +1,163 @@
-"""The commands ``wsss train``, ``predict``, ``evaluate``: one's own photos (not in the paper)."""
+"""The commands ``wsss train``, ``seeds``, ``predict``, ``evaluate``: one's own photos."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsss.cli.options import WorkersOption
+from wsss.cli.options import RngSeedsOption, WorkersOption
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
+    from wsss.data.own import Understood
+    from wsss.paper import Recipe
+    from wsss.pipeline import Pipeline
     from wsss.portable import SavedSegmenter
+    from wsss.stages import Stage
+
+PhotosArgument = Annotated[Path, typer.Argument(help="Folder of photos, sub-folders included.")]
+OutOption = Annotated[Path, typer.Option(help="Folder for all that is made; safe to repeat.")]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(help="CSV, folder of XML or cls_labels.npy; default: one sub-folder a class."),
+]
+StepsOption = Annotated[int, typer.Option(min=1, help="Optimiser steps of each training.")]
+FormatOption = Annotated[
+    Literal["png", "irn"], typer.Option(help="Index PNGs, or the .npy dictionaries of psa and irn.")
+]
 
 
 def train(
-    photos: Annotated[Path, typer.Argument(help="Folder of photos, sub-folders included.")],
-    out: Annotated[Path, typer.Option(help="Folder for all that is made; safe to repeat.")],
-    labels: Annotated[
+    photos: PhotosArgument,
+    out: OutOption,
+    labels: LabelsOption = None,
+    masks: Annotated[
         Path | None,
-        typer.Option(help="CSV, folder of XML or cls_labels.npy; default: one sub-folder a class."),
+        typer.Option(help="Index PNGs of some or all photos, to score what comes out."),
     ] = None,
-    masks: Annotated[Path | None, typer.Option(help="Index PNGs, to score what comes out.")] = None,
-    val: Annotated[float, typer.Option(min=0.01, max=0.9, help="Share that is held out.")] = 0.2,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each training.")] = 400,
+    val: Annotated[
+        str, typer.Option(help="Share of the photos that is held out, or a list of their names.")
+    ] = "0.2",
+    extra_seeds: Annotated[
+        list[Path] | None,
+        typer.Option(help="Seeds of another method as index PNGs or irn's .npy; may be repeated."),
+    ] = None,
+    steps: StepsOption = 400,
+    rng_seeds: RngSeedsOption = None,
     workers: WorkersOption = None,
 ) -> None:
-    """Learn to segment one's own photos from image-level labels; goes on where it was."""
-    from wsss.data.own import adopt_photos
+    """Learn to segment one's own photos from image-level labels; goes on where it was.
 
-    understood = adopt_photos(photos, out / "data", labels=labels, masks=masks, val=val)
+    OUT gets report.html, seeds, the predicted masks of all photos, and model. With --masks the
+    photos held out are scored; more --rng-seeds then tell how much of a difference is chance.
+    """
+    from wsss.data.own import adopt_photos, adopt_seeds
+
+    data = out / "data"
+    understood = adopt_photos(photos, data, labels=labels, masks=masks, val=_share_or_list(val))
     typer.echo(str(understood))
+    for each in extra_seeds or ():
+        typer.echo(adopt_seeds(each, data, understood))
 
-    from wsss.data.pictures import write_mask_png
     from wsss.pages.own_report import own_scores, write_own_report
     from wsss.paper import EVERYTHING
     from wsss.pipeline import Pipeline
-    from wsss.plan import estimate
     from wsss.portable import load_segmenter, save_segmenter
     from wsss.profiles import own
-    from wsss.stages import PhotoFolder, graph
+    from wsss.stages import PhotoFolder
 
-    profile = own(steps)
-    lab = Pipeline(profile, out / "data", runs=out / "runs", workers=workers)
-    segmenter = lab.segmenter(EVERYTHING)
-    goals = [segmenter, *(own_scores(lab).values() if masks else [])]
-    missing = graph(goals, lab.store.done)
-    typer.echo(f"at 750 steps and 1,261 photos: {estimate(missing, 'photo')}", err=True)
-    lab.run(goals)
+    recipe = replace(EVERYTHING, given=tuple(each.resolve().name for each in extra_seeds or ()))
+    profile = own(steps, len(understood.train))
+    lab = Pipeline(profile, data, runs=out / "runs", rng_seeds=rng_seeds, workers=workers)
+    segmenter = lab.segmenter(recipe, lab.rng_seeds[0])
+    _compute(
+        lab, [segmenter, *(own_scores(lab, recipe).values() if masks else [])], understood, steps
+    )
 
     folder = lab.source
     assert isinstance(folder, PhotoFolder)
     name, side = segmenter.network.name, folder.longest_side
     save_segmenter(segmenter.load(lab.store), name, folder.classes, side, out / "model")
-    images = segmenter.images.load(lab.store)
-    for number, source in enumerate(segmenter.labels, start=1):
-        one = out / "seeds" / f"{number:02d}"
-        one.mkdir(parents=True, exist_ok=True)
-        for image_id, seed in zip(images.ids, source.label_maps(lab.store), strict=True):
-            write_mask_png(one / f"{image_id}.png", seed)
+    _write_seeds(lab, recipe, out / "seeds", "png")
     _predict(load_segmenter(out / "model"), understood.files, out / "masks")
-    write_own_report(lab, str(understood), out / "report.html", with_masks=masks is not None)
+    write_own_report(
+        lab, recipe, str(understood), out / "report.html", with_masks=masks is not None
+    )
     typer.echo(f"{out / 'report.html'}; masks in {out / 'masks'}, the segmenter in {out / 'model'}")
+
+
+def seeds(
+    photos: PhotosArgument,
+    out: OutOption,
+    labels: LabelsOption = None,
+    types: Annotated[str, typer.Option(help="T, threshold seeds; C, CRF seeds; or both.")] = "TC",
+    scales: Annotated[
+        Literal["single", "multi", "max", "mean"],
+        typer.Option(help="CAMs at one scale, at each of three, or the three merged."),
+    ] = "multi",
+    networks: Annotated[
+        Literal["plain", "residual", "both"],
+        typer.Option(help="CAMs of SqueezeNet (plain), of EfficientNet-Lite0, or of both."),
+    ] = "both",
+    format: FormatOption = "png",
+    steps: StepsOption = 400,
+    workers: WorkersOption = None,
+) -> None:
+    """Make seeds of all photos, without training a segmenter: by default all twelve.
+
+    OUT/seeds gets one folder a seed. What --format irn writes, the code of others reads, and so
+    does wsss train --extra-seeds.
+    """
+    from wsss.data.own import adopt_photos
+    from wsss.paper import Recipe
+    from wsss.pipeline import Pipeline
+    from wsss.profiles import own
+
+    if not types or set(types) - set("TC"):
+        raise InputError(f"--types {types}: give T, C or TC")
+    understood = adopt_photos(photos, out / "data", labels=labels, val=0)
+    typer.echo(str(understood))
+    parts = ("plain", "residual") if networks == "both" else (networks,)
+    recipe = Recipe(tuple(dict.fromkeys(types)), scales, parts)
+    profile = own(steps, len(understood.train), splits=("train",))
+    lab = Pipeline(profile, out / "data", runs=out / "runs", workers=workers)
+    _compute(lab, list(lab.labels(recipe)), understood, steps)
+    for folder in _write_seeds(lab, recipe, out / "seeds", format):
+        typer.echo(folder)
 
 
 def predict(
     model: Annotated[Path, typer.Argument(help="OUT/model of wsss train, or OUT itself.")],
-    photos: Annotated[Path, typer.Argument(help="Folder of photos, sub-folders included.")],
+    photos: PhotosArgument,
     masks_to: Annotated[Path, typer.Option(help="Folder for the masks, palette PNGs.")],
+    crf: Annotated[bool, typer.Option("--crf", help="Sharpen edges by a CRF.")] = False,
+    probabilities: Annotated[
+        bool,
+        typer.Option("--probabilities", help="Write ID.npy too: (labels, H, W) float16 in 0..1."),
+    ] = False,
 ) -> None:
     """Segment photos with what was trained; needs neither its photos nor its runs."""
     from wsss.data.own import find_photos
     from wsss.portable import load_segmenter
 
     saved = load_segmenter(model / "model" if (model / "model").is_dir() else model)
-    count = _predict(saved, find_photos(photos), masks_to)
-    typer.echo(f"{count} masks in {masks_to}: 0 background, {_numbered(saved.classes)}")
+    files = find_photos(photos)
+    _predict(saved, files, masks_to, crf=crf, probabilities=probabilities)
+    typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {_numbered(saved.classes)}")
 
 
 def evaluate(
     masks: Annotated[Path, typer.Argument(help="Folder of predicted index PNGs.")],
     truth: Annotated[Path, typer.Argument(help="Folder of true ones with the same names.")],
+    model: Annotated[
+        Path | None, typer.Option(help="OUT of wsss train, for the names of the classes.")
+    ] = None,
 ) -> None:
     """Print IoU a label and mIoU over all pixels of all images; 255 in the truth is left out."""
     from wsss.data.pictures import read_mask_png
@@ -96,9 +172,15 @@ def evaluate(
         if a.shape != b.shape:
             raise InputError(f"{masks / path.name}: {a.shape} pixels, the truth has {b.shape}")
     count = 1 + max(int(each[each != 255].max(initial=0)) for each in [*true, *found])
+    titles = [f"label {label}" for label in range(count)]
+    if model is not None:
+        from wsss.portable import load_segmenter
+
+        named = load_segmenter(model / "model" if (model / "model").is_dir() else model).classes
+        titles = ["background", *named, *titles[len(named) + 1 :]][:count]
     by_label = 100 * iou(score(found, true, count))[:count]
-    for label, value in enumerate(by_label.tolist()):
-        typer.echo(f"label {label}: {'absent' if value != value else f'{value:.1f}'}")
+    for title, value in zip(titles, by_label.tolist(), strict=True):
+        typer.echo(f"{title}: {'absent' if value != value else f'{value:.1f}'}")
     absent = int(by_label.isnan().sum())
     typer.echo(
         f"mIoU {by_label.nanmean().item():.1f} % over {count - absent} of {count} labels and "
@@ -106,18 +188,83 @@ def evaluate(
     )
 
 
-def _predict(saved: SavedSegmenter, files: Mapping[str, Path], folder: Path) -> int:
-    """Segment photos one by one; return how many there were."""
+def _share_or_list(val: str) -> float | Path:
+    """Read what --val says."""
+    try:
+        share = float(val)
+    except ValueError:
+        return Path(val)
+    if not 0 < share < 1:
+        raise InputError(f"--val {val}: give a share between 0 and 1, or a file that lists photos")
+    return share
+
+
+def _compute(lab: Pipeline, goals: list[Stage], understood: Understood, steps: int) -> None:
+    """Say what is about to take how long, and do it."""
+    from wsss.plan import estimate
+    from wsss.stages import graph
+
+    missing = graph(goals, lab.store.done)
+    if missing:
+        measured, photos, val, standard = 1261, len(understood.train), len(understood.val), 750
+        sizes = {stage.name: photos / measured for stage in missing}
+        sizes |= {"classifier": steps / standard, "segmenter": steps / standard}
+        sizes |= {"segmenter_score": val / 445}
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        typer.echo(f"{estimate(missing, 'photo', sizes)}; this machine has {cores} cores", err=True)
+    lab.run(goals)
+
+
+def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: str) -> list[str]:
+    """Write every seed into a folder named by its network, type and scale."""
+    from wsss.data.cam_dicts import write_dict_seed
+    from wsss.data.pictures import write_mask_png
+    from wsss.pages.style import seed_titles
+
+    images = lab.train_images.load(lab.store)
+    titles = seed_titles(lab, recipe, lab.rng_seeds[0])
+    folders = []
+    for source in lab.labels(recipe, lab.rng_seeds[0]):
+        if source.identity not in titles:
+            continue  # seeds of others lie where they came from
+        folder = out / re.sub(r"[^\w.]+", "_", titles[source.identity].lower())
+        folder.mkdir(parents=True, exist_ok=True)
+        for i, seed in enumerate(source.label_maps(lab.store)):
+            if format == "irn":
+                present = [int(each) + 1 for each in images.present[i].nonzero()[0]]
+                write_dict_seed(folder / f"{images.ids[i]}.npy", seed, present)
+            else:
+                write_mask_png(folder / f"{images.ids[i]}.png", seed)
+        folders.append(str(folder))
+    return folders
+
+
+def _predict(
+    saved: SavedSegmenter,
+    files: Mapping[str, Path],
+    folder: Path,
+    *,
+    crf: bool = False,
+    probabilities: bool = False,
+) -> None:
+    """Segment photos one by one."""
     import numpy as np
 
+    from wsss.crf import PRESETS
     from wsss.data.own import upright
     from wsss.data.pictures import write_mask_png
+    from wsss.files import atomic_write
+    from wsss.inference import Protocol
 
     folder.mkdir(parents=True, exist_ok=True)
+    protocol = Protocol(crf=PRESETS["vgg16_test"]) if crf else None
     for image_id, path in files.items():
-        (labels,) = saved.predict([np.array(upright(path))])
+        photo = np.array(upright(path))
+        (labels,) = saved.predict([photo], protocol)
         write_mask_png(folder / f"{image_id}.png", labels)
-    return len(files)
+        if probabilities:
+            with atomic_write(folder / f"{image_id}.npy") as aside, aside.open("wb") as file:
+                np.save(file, saved.probabilities(photo).astype(np.float16))
 
 
 def _numbered(classes: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from wsss.errors import InputError
 from wsss.files import atomic_write
-from wsss.pickles import read_arrays
+from wsss.pickles import read_npy
 
 VOC_CLASSES: tuple[str, ...] = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -244,18 +244,9 @@ def _npy_rows(path: Path, classes: Sequence[str], columns: Sequence[str]) -> Row
 def _read_npy_dict(path: Path) -> dict[str | int, NDArray[np.generic]]:
     """Read what ``numpy.save`` wrote of a dict from strings or integers to 1-d arrays."""
     try:
-        with path.open("rb") as stream:
-            np.lib.format.read_magic(stream)
-            np.lib.format.read_array_header_1_0(stream)
-            content = read_arrays(stream)
+        mapping = read_npy(path)
     except UnpicklingError as error:
         raise InputError(f"{error}; write the labels as a CSV instead") from None
-    except Exception as error:  # numpy's reader of the header ends in many ways as well
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"{path}: not a readable .npy ({reason:.200}); write the labels as a CSV instead"
-        ) from None
-    mapping = content.item() if isinstance(content, np.ndarray) and content.size == 1 else None
     if not isinstance(mapping, dict):
         raise InputError(f"{path}: holds no dict; write the labels as a CSV instead")
     for key, value in mapping.items():

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from wsss.data.labels import VOC_CLASSES, find_labels, write_labels_csv
+from wsss.data.cam_dicts import read_dict_seed
+from wsss.data.labels import write_labels_csv
+from wsss.data.own_labels import read_own_labels, ways_to_name
 from wsss.data.pictures import read_mask_png, unreadable, write_mask_png
 from wsss.errors import InputError
 from wsss.files import atomic_write
@@ -23,6 +23,12 @@ PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 TURNED = 274
 """The EXIF tag that says how a camera was held."""
+
+
+SEEDS = "seeds"
+"""Folder of a data folder that holds seeds of others, one sub-folder a method."""
+FEW = 5
+"""Photos of a class below which a warning is due."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +40,50 @@ class Understood:
     files : mapping
         From an id to the photo it stands for.
     classes : tuple of str
-        Names, sorted.
+        Names, as masks number them from 1.
     counts : mapping
-        Photos that show each class.
-    val : int
-        Photos held out.
+        Photos to learn from that show each class.
+    train, val : tuple of str
+        Ids of the photos to learn from, and of those held out.
+    nothing : int
+        Photos to learn from that show none of the classes.
+    masks : int
+        Masks of photos held out.
     """
 
     files: Mapping[str, Path]
     classes: tuple[str, ...]
     counts: Mapping[str, int]
-    val: int
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    nothing: int
+    masks: int
 
     def __str__(self) -> str:
-        classes = ", ".join(f"{name} {self.counts[name]}" for name in self.classes)
-        return (
-            f"{len(self.files)} photos, {len(self.files) - self.val} to learn from and {self.val} "
-            f"held out; {len(self.classes)} classes: {classes}"
-        )
+        shown = [name for name in self.classes if self.counts[name]]
+        lines = [
+            f"{len(self.files)} photos, {len(self.train)} to learn from and {len(self.val)} held "
+            f"out{f' with {self.masks} masks' if self.masks else ''}; {len(shown)} classes: "
+            + ", ".join(f"{name} {self.counts[name]}" for name in shown)
+        ]
+        return "\n".join([*lines, *self.warnings])
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is likely to go wrong, a line each."""
+        told, photos = [], len(self.train)
+        if self.nothing:
+            told += [f"{self.nothing} photos show none of them and are learnt as background"]
+        if never := [name for name in self.classes if not self.counts[name]]:
+            told += [f"on no photo, and never predicted: {', '.join(never)}"]
+        if few := [name for name in self.classes if 0 < self.counts[name] < FEW]:
+            told += [f"on fewer than {FEW} photos, too few to learn well: {', '.join(few)}"]
+        if always := [name for name in self.classes if self.counts[name] == photos]:
+            told += [
+                f"on every photo: {', '.join(always)}; a classifier has nothing to tell it from, "
+                "so add photos without it"
+            ]
+        return told
 
 
 def adopt_photos(
@@ -60,7 +92,7 @@ def adopt_photos(
     *,
     labels: Path | None = None,
     masks: Path | None = None,
-    val: float = 0.2,
+    val: float | Path = 0.2,
 ) -> Understood:
     """Make a data folder in the VOC layout of photos and labels as people have them.
 
@@ -76,9 +108,12 @@ def adopt_photos(
         of labels separated by ``;``, ``|`` or spaces; a folder of VOC's XML; a ``cls_labels.npy``.
         Without it the name of a photo's first sub-folder is its class.
     masks : Path, optional
-        Index PNGs named like the photos: 0 background, then the classes in sorted order.
-    val : float
-        Share of the photos that is held out, drawn by a fixed random seed.
+        Index PNGs named like the photos, of some or all of them: 0 background, then the classes,
+        numbered as `wsss.data.own_labels.read_own_labels` says; 255 does not count.
+    val : float or Path
+        Share of the photos that is held out, drawn by a fixed random seed, of those with masks if
+        masks are given, and never a class's last photo; or a list of them: file names, or lines of
+        VOC's, DeepLab's and psa's lists.
 
     Returns
     -------
@@ -87,31 +122,48 @@ def adopt_photos(
     Raises
     ------
     InputError
-        If there are no photos, one cannot be read, some have no label or the labels no photo, or a
-        mask does not fit.
+        If there are no photos, one cannot be read, some have no label or the labels no photo, a
+        mask does not fit, or none is left to learn from or to score.
     """
     found = find_photos(photos)
-    shown = _labels(found, photos, labels)
-    classes = tuple(sorted({name for names in shown.values() for name in names}))
-    if not classes:
-        raise InputError(f"{labels or photos}: names no class")
+    shown, classes = read_own_labels(found, photos, labels)
+    if not any(shown.values()):
+        raise InputError(f"{labels or photos}: no photo shows any class")
+    ids, with_mask = list(found), dict(_masks(found, masks, len(classes)))
+    if isinstance(val, Path):
+        held_out = _listed(val, ways_to_name(found, photos))
+    else:
+        held_out = _draw(ids if masks is None else list(with_mask), shown, round(val * len(ids)))
+    train = tuple(each for each in ids if each not in held_out)
+    if not train or (val and not held_out):
+        raise InputError(
+            f"{photos}: {len(train)} photos to learn from and {len(held_out)} held out; "
+            "each needs one at least, so add photos or choose another --val"
+        )
+    if masks is not None and (bare := [each for each in held_out if each not in with_mask]):
+        raise InputError(f"{masks}: no mask of {len(bare)} photos held out, the first {bare[0]}")
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     for image_id, path in found.items():
         _take(path, out / "JPEGImages", image_id)
-        if masks is not None:
-            _take_mask(masks, image_id, path, out, len(classes))
-    ids = list(found)
+    for image_id, mask in with_mask.items():
+        write_mask_png(out / "SegmentationClass" / f"{image_id}.png", read_mask_png(mask))
     present = np.array([[name in shown[each] for name in classes] for each in ids], bool)
     write_labels_csv(out / "labels.csv", ids, classes, present)
-    (out / "classes.txt").write_text("".join(f"{name}\n" for name in classes))
-    drawn = random.Random(0).sample(ids, len(ids))
-    held_out = set(drawn[: round(val * len(ids))])
-    for split, chosen in (("train", set(ids) - held_out), ("val", held_out)):
-        listed = "".join(f"{each}\n" for each in ids if each in chosen)
-        (out / "ImageSets" / "Segmentation" / f"{split}.txt").write_text(listed)
-    counts = dict(zip(classes, map(int, present.sum(0)), strict=True))
-    return Understood(found, classes, counts, len(held_out))
+    (out / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    lists, held = out / "ImageSets" / "Segmentation", tuple(e for e in ids if e in held_out)
+    for split, chosen in (("train", train), ("val", held)):
+        (lists / f"{split}.txt").write_text("".join(f"{e}\n" for e in chosen), encoding="utf-8")
+    counts = Counter(name for each in train for name in shown[each])
+    return Understood(
+        files=found,
+        classes=classes,
+        counts={name: counts[name] for name in classes},
+        train=train,
+        val=held,
+        nothing=sum(not shown[each] for each in train),
+        masks=len(held_out & with_mask.keys()),
+    )
 
 
 def find_photos(folder: Path) -> dict[str, Path]:
@@ -170,109 +222,100 @@ def _take(path: Path, folder: Path, image_id: str) -> None:
             picture.save(aside, "PNG")
 
 
-def _take_mask(masks: Path, image_id: str, photo: Path, out: Path, classes: int) -> None:
-    paths = [masks / f"{name}.png" for name in (image_id, photo.stem)]
-    path = next((each for each in paths if each.is_file()), None)
-    if path is None:
-        return
-    mask, (width, height) = read_mask_png(path), upright(photo).size
-    if mask.shape != (height, width):
-        turned = " (it fits the photo before the camera's rotation)"
-        raise InputError(
-            f"{path}: {mask.shape[1]} x {mask.shape[0]} pixels, but the photo is {width} x {height}"
-            + (turned if mask.shape == (width, height) else "")
-        )
-    if (strange := mask[(mask > classes) & (mask != 255)]).size:
-        raise InputError(
-            f"{path}: value {strange[0]}; {classes} classes are 1 to {classes}, or 255"
-        )
-    write_mask_png(out / "SegmentationClass" / f"{image_id}.png", mask)
+def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) -> set[str]:
+    """Draw photos to hold out; of no class the last one."""
+    left = Counter(name for names in shown.values() for name in set(names))
+    held_out: set[str] = set()
+    for each in random.Random(0).sample(ids, len(ids)):
+        if len(held_out) < count and all(left[name] > 1 for name in shown[each]):
+            held_out.add(each)
+            left.subtract(set(shown[each]))
+    return held_out
 
 
-def _labels(
-    found: Mapping[str, Path], photos: Path, labels: Path | None
-) -> Mapping[str, Sequence[str]]:
-    """Names of the classes that each photo shows."""
-    if labels is None:
-        shown = {}
-        for image_id, path in found.items():
-            parts = path.relative_to(photos).parts
-            if len(parts) < 2:
-                raise InputError(
-                    f"{path}: no label; put each class's photos into a folder of its name, or give "
-                    "--labels"
-                )
-            shown[image_id] = [parts[0]]
-        return shown
-    if not labels.exists():
-        raise InputError(f"{labels}: no such labels")
-    if labels.is_dir():
-        return {each: _xml_names(labels / f"{path.stem}.xml") for each, path in found.items()}
-    if labels.suffix == ".npy":
-        rows = find_labels(labels, [], VOC_CLASSES)
-        named = {key: [VOC_CLASSES[i] for i in np.flatnonzero(row)] for key, row in rows.items()}
-    else:
-        named = _table(labels)
-    return _matched(found, photos, named, labels)
-
-
-def _matched(
-    found: Mapping[str, Path], photos: Path, named: Mapping[str, Sequence[str]], labels: Path
-) -> Mapping[str, Sequence[str]]:
-    """Match names in a table with photos: by path, by file name or without its ending."""
-    ways: dict[str, str] = {}
-    for image_id, path in found.items():
-        relative = path.relative_to(photos)
-        for name in (
-            relative.as_posix(),
-            relative.with_suffix("").as_posix(),
-            path.name,
-            path.stem,
-        ):
-            ways.setdefault(name, image_id)
-    shown = {ways[name]: classes for name, classes in named.items() if name in ways}
-    if lost := [name for name in named if name not in ways]:
-        raise InputError(f"{labels}: {len(lost)} of its names are no photos, the first {lost[0]!r}")
-    if rest := [path for image_id, path in found.items() if image_id not in shown]:
-        raise InputError(f"{labels}: {len(rest)} photos have no label, the first {rest[0]}")
-    return shown
-
-
-def _table(path: Path) -> dict[str, list[str]]:
+def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
+    """Read a list of photos: names, VOC's ``ID`` and ``ID  1``, or paths of image and mask."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a table ({error})") from error
-    title = text.partition("\n")[0]
-    separator = max(",;\t", key=title.count)
-    if not title.count(separator):
-        raise InputError(
-            f"{path}: its first line, {title!r:.60}, has no commas, semicolons or tabs"
-        )
-    reader = csv.reader(text.splitlines(), delimiter=separator)
-    header, *lines = [row for row in reader if any(map(str.strip, row))]
-    named: dict[str, list[str]] = {}
-    for number, row in enumerate(lines, start=2):
-        name, *cells = (cell.strip() for cell in row)
-        if len(row) != len(header):
-            raise InputError(f"{path}, line {number}: {len(row)} cells under {len(header)} titles")
-        if name in named:
-            raise InputError(f"{path}, line {number}: {name!r} stands there twice")
-        named[name] = _names(cells, header[1:], f"{path}, line {number}")
-    return named
+        raise InputError(f"{path}: cannot be read as a list of photos ({error})") from error
+    found = set()
+    for number, line in enumerate(lines, start=1):
+        name, _, mark = line.rpartition(" ")
+        if mark == "-1" or not line:  # VOC's lists of a class name those without it, too
+            continue
+        first = Path(line.split()[0])
+        names = (line, name.strip(), line.split()[0], first.name, first.stem)
+        image_id = next((ways[each] for each in names if each in ways), None)
+        if image_id is None:
+            raise InputError(f"{path}, line {number}: {line!r} is none of the photos")
+        found.add(image_id)
+    return found
 
 
-def _names(cells: Sequence[str], header: Sequence[str], where: str) -> list[str]:
-    if set(cells) <= {"0", "1"}:
-        return [name.strip() for name, cell in zip(header, cells, strict=True) if cell == "1"]
-    if len(cells) == 1:
-        return [name for name in re.split(r"[;|\s]+", cells[0]) if name]
-    raise InputError(f"{where}: {', '.join(cells)!r}; give 0 and 1, or one column of labels")
+def _masks(
+    found: Mapping[str, Path], masks: Path | None, classes: int
+) -> Iterator[tuple[str, Path]]:
+    """Find the masks of photos, each of which fits its photo."""
+    if masks is None:
+        return
+    if not masks.is_dir():
+        raise InputError(f"{masks}: no such folder of masks")
+    for image_id, photo in found.items():
+        paths = [masks / f"{name}.png" for name in (image_id, photo.stem)]
+        if (path := next((each for each in paths if each.is_file()), None)) is None:
+            continue
+        mask, (width, height) = read_mask_png(path), upright(photo).size
+        if mask.shape != (height, width):
+            turned = " (it fits the photo before the camera's rotation)"
+            raise InputError(
+                f"{path}: {mask.shape[1]} x {mask.shape[0]} pixels, but the photo is "
+                f"{width} x {height}" + (turned if mask.shape == (width, height) else "")
+            )
+        if (strange := mask[(mask > classes) & (mask != 255)]).size:
+            raise InputError(
+                f"{path}: value {strange[0]}; {classes} classes are 1 to {classes}, or 255"
+            )
+        yield image_id, path
 
 
-def _xml_names(path: Path) -> list[str]:
-    try:
-        objects: Iterable[ET.Element] = ET.parse(path).getroot().findall("object")
-    except (OSError, ET.ParseError) as error:
-        raise InputError(f"{path}: cannot be read as XML ({error})") from error
-    return list(Counter(each.findtext("name", "").strip() for each in objects))
+def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
+    """Take seeds of another method into a data folder, and say of how many photos there are some.
+
+    Parameters
+    ----------
+    source : Path
+        Folder of index PNGs, or of psa's or irn's ``.npy``, named like the photos. A photo to learn
+        from without one gets a seed that is unknown everywhere.
+    data : Path
+        The folder that `adopt_photos` made; they become ``seeds/NAME``, the name that of `source`.
+    understood : Understood
+        What that returned.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, no photo has a seed in it, or one cannot be read.
+    """
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder of seeds")
+    into, count = data / SEEDS / source.resolve().name, 0
+    into.mkdir(parents=True, exist_ok=True)
+    for image_id in understood.train:
+        photo = understood.files[image_id]
+        width, height = upright(photo).size
+        names = [f"{stem}{end}" for end in (".png", ".npy") for stem in (image_id, photo.stem)]
+        path = next((source / each for each in names if (source / each).is_file()), None)
+        count += path is not None
+        if path is None:
+            seed = np.full((height, width), 255, np.uint8)
+        else:
+            seed = (
+                read_dict_seed(path, (height, width))
+                if path.suffix == ".npy"
+                else read_mask_png(path)
+            )
+        write_mask_png(into / f"{image_id}.png", seed)
+    if not count:
+        raise InputError(f"{source}: no ID.png nor ID.npy of a photo to learn from")
+    return f"seeds of {into.name} for {count} of {len(understood.train)} photos to learn from"

@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from wsss.inference import predict
 from wsss.pages.seeds import figure1
 from wsss.pages.style import colour_labels
-from wsss.paper import EVERYTHING, Recipe
+from wsss.paper import Recipe
 from wsss.pipeline import Pipeline
-from wsss.stages import SegmenterScore, Stage
+from wsss.stages import Segmenter, SegmenterScore, Stage
 
 ALONE = {"threshold seed alone (T)": Recipe(("T",)), "CRF seed alone (C)": Recipe(("C",))}
+ALL = "all seeds, weighted"
 SHOWN = 6
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -31,45 +32,80 @@ img {{ max-width: 100%; background: white }} td, th {{ padding: 0.2rem 0.8rem; t
 """
 
 
-def own_scores(lab: Pipeline) -> dict[str, SegmenterScore]:
-    """Scores of twelve seeds and of single ones on the photos held out."""
-    return {name: lab.score(recipe) for name, recipe in ALONE.items()} | {
-        "all twelve, weighted": lab.score(EVERYTHING)
+def own_scores(lab: Pipeline, recipe: Recipe) -> dict[tuple[str, int], SegmenterScore]:
+    """Scores of all seeds and of single ones on the photos held out, for each random seed."""
+    compared = {**ALONE, ALL: recipe}
+    return {
+        (name, rng_seed): lab.score(each, rng_seed)
+        for name, each in compared.items()
+        for rng_seed in lab.rng_seeds
     }
 
 
-def write_own_report(lab: Pipeline, understood: str, out: Path, *, with_masks: bool) -> None:
+def write_own_report(
+    lab: Pipeline, recipe: Recipe, understood: str, out: Path, *, with_masks: bool
+) -> None:
     """Write ``report.html``: what was understood, maps and seeds, losses, predictions, scores."""
-    segmenter = lab.segmenter(EVERYTHING)
-    classifiers = [lab.classifier("plain"), lab.classifier("residual")]
+    first = lab.rng_seeds[0]
+    segmenter = lab.segmenter(recipe, first)
+    classifiers = [lab.classifier(part, first) for part in recipe.cam_networks]
     seconds = sum(lab.store.provenance(each)["seconds"] for each in [segmenter, *classifiers])
     parts = [
-        f"<p>{escape(understood)}</p>",
+        *(f"<p>{escape(line)}</p>" for line in understood.splitlines()),
         f"<p>Three trainings took {seconds / 60:.1f} minutes.</p>",
+        *([_scores(lab, recipe)] if with_masks else []),
+        "<h2>Predictions for photos held out</h2>",
+        _picture(_predictions(lab, segmenter), "photos and what the segmenter says"),
         "<h2>What the classifier looks at, and the seeds made of it</h2>",
-        _picture(figure1(lab, indices=(0, 1)), "class activation maps at three scales and seeds"),
+        _picture(
+            figure1(lab, indices=_telling(lab)), "class activation maps at three scales, seeds"
+        ),
         "<h2>How it learnt</h2>",
         _picture(_losses(lab, [*classifiers, segmenter]), "loss of each epoch"),
-        "<h2>Predictions for photos held out</h2>",
-        _picture(_predictions(lab), "photos and what the segmenter says"),
     ]
-    if with_masks:
-        parts += ["<h2>Scores on photos held out</h2>", _scores(lab)]
     title = "A segmenter from image-level labels"
     out.write_text(PAGE.format(title=title, body="\n".join(parts)), encoding="utf-8")
 
 
-def _scores(lab: Pipeline) -> str:
-    read = {name: lab.read(stage) for name, stage in own_scores(lab).items()}
-    rows = [
-        f"<tr><td>{escape(name)}</td><td>{numbers['miou']:.1f}</td></tr>"
-        for name, numbers in read.items()
+def _scores(lab: Pipeline, recipe: Recipe) -> str:
+    """Return a table of all seeds beside the single ones, and one of the classes."""
+    read = {key: lab.read(stage) for key, stage in own_scores(lab, recipe).items()}
+    names = list(dict.fromkeys(name for name, _ in read))
+    miou = {name: [read[name, each]["miou"] for each in lab.rng_seeds] for name in names}
+    rows = [f"<tr><td>{name}</td><td>{_spread(values)}</td></tr>" for name, values in miou.items()]
+    best = max(ALONE, key=lambda name: np.mean(miou[name]))
+    gains = np.subtract(miou[ALL], miou[best])
+    told = (
+        f"All seeds against the better single one, {best}: "
+        + ", ".join(f"{gain:+.1f}" for gain in gains)
+        + f" mIoU, {len(gains)} training{'s' if len(gains) > 1 else ''} of each."
+    )
+    classes = {
+        name.removeprefix("iou "): value
+        for name, value in read[ALL, lab.rng_seeds[0]].items()
+        if name.startswith("iou ") and value == value  # one that is nowhere has no IoU
+    }
+    each = [
+        f"<tr><td>{escape(name)}</td><td>{value:.1f}</td></tr>" for name, value in classes.items()
     ]
-    best = max(numbers["miou"] for name, numbers in read.items() if "alone" in name)
-    gain = read["all twelve, weighted"]["miou"] - best
-    told = f"Twelve seeds against the better single one: {gain:+.1f} mIoU, one training each."
-    head = "<tr><th>trained on</th><th>mIoU (%)</th></tr>"
-    return f"<table>{head}{''.join(rows)}</table><p>{told}</p>"
+    return (
+        "<h2>Scores on photos held out</h2>"
+        f"<table><tr><th>trained on</th><th>mIoU (%)</th></tr>{''.join(rows)}</table><p>{told}</p>"
+        f"<table><tr><th>{ALL}</th><th>IoU (%)</th></tr>{''.join(each)}</table>"
+    )
+
+
+def _spread(values: list[float]) -> str:
+    mean = f"{np.mean(values):.1f}"
+    return mean + (f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
+
+
+def _telling(lab: Pipeline) -> tuple[int, ...]:
+    """Choose two photos to show, of different classes where there are some."""
+    present = lab.train_images.load(lab.store).present
+    first = int(present.any(1).argmax())
+    other = np.flatnonzero((present & ~present[first]).any(1))
+    return (first, int(other[0])) if len(other) else (first,)
 
 
 def _losses(lab: Pipeline, stages: list[Stage]) -> Figure:
@@ -83,12 +119,12 @@ def _losses(lab: Pipeline, stages: list[Stage]) -> Figure:
     return figure
 
 
-def _predictions(lab: Pipeline) -> Figure:
+def _predictions(lab: Pipeline, segmenter: Segmenter) -> Figure:
     val = lab.images("val")
     lab.run([val])
     loaded = val.load(lab.store)
     images = [np.asarray(loaded.images[i]) for i in range(min(SHOWN, len(loaded.ids)))]
-    maps = predict(lab.segmenter(EVERYTHING).load(lab.store), images)
+    maps = predict(segmenter.load(lab.store), images)
     figure, axes = plt.subplots(2, len(images), figsize=(9, 3.2), squeeze=False)
     for column, image, labels in zip(axes.T, images, maps, strict=True):
         column[0].imshow(image)

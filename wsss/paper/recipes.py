@@ -32,6 +32,8 @@ class Recipe:
         VGG16-LargeFOV or ResNet101-LargeFOV (Sec. 5.5).
     sharpness : float or None
         s of Eq. 6 where it is another than the profile's; not in the paper, whose s is 1.
+    given : tuple of str
+        Seeds of other methods beside these, see `wsss.stages.GivenSeeds`; not in the paper.
     """
 
     types: tuple[str, ...]
@@ -40,6 +42,7 @@ class Recipe:
     weighted: bool = True
     segmenter: Part = "plain"
     sharpness: float | None = None
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

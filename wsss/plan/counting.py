@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -92,7 +92,9 @@ def edges(stages: Sequence[Stage]) -> list[str]:
     ]
 
 
-def estimate(stages: Sequence[Stage], profile: str) -> str:
+def estimate(
+    stages: Sequence[Stage], profile: str, sizes: Mapping[str, float] | None = None
+) -> str:
     """Estimate time and disk of some stages from what stages of their kinds cost elsewhere.
 
     Parameters
@@ -101,6 +103,8 @@ def estimate(stages: Sequence[Stage], profile: str) -> str:
         What is still to be computed.
     profile : str
         Whose measurements count.
+    sizes : mapping, optional
+        By name of a stage, how large it is beside those measured; 1 where it is not named.
 
     Returns
     -------
@@ -108,7 +112,10 @@ def estimate(stages: Sequence[Stage], profile: str) -> str:
         One line. Kinds that nobody has measured at this profile are named, unless it is all.
     """
     costs = _costs(profile)
-    kinds = Counter(kind_of(stage) for stage in stages)
+    kinds: dict[str, float] = {}
+    for stage in stages:
+        size = (sizes or {}).get(stage.name, 1.0)
+        kinds[kind_of(stage)] = kinds.get(kind_of(stage), 0.0) + size
     unknown = sorted(kind for kind in kinds if kind not in costs.index)
     known = {kind: count for kind, count in kinds.items() if kind in costs.index}
     if kinds and not known:

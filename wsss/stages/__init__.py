@@ -14,7 +14,7 @@ from wsss.stages.saliency import (
     choose_saliency,
 )
 from wsss.stages.scores import LabelScore, SegmenterScore
-from wsss.stages.seeds import Labels, NoisyLabels, SeedBlock, Seeds, TrueLabels
+from wsss.stages.seeds import GivenSeeds, Labels, NoisyLabels, SeedBlock, Seeds, TrueLabels
 from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Spec, Stage, canonical_json
 from wsss.stages.store import Origin, Store, default_runs
@@ -28,6 +28,7 @@ __all__ = [
     "CamReader",
     "Cams",
     "Classifier",
+    "GivenSeeds",
     "Images",
     "LabelScore",
     "Labels",

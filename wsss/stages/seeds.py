@@ -13,13 +13,15 @@ import torch
 from pydantic import Field, InstanceOf
 from torch import Tensor
 
+from wsss.data.own import SEEDS
 from wsss.data.packed import PackedArrays, pack
+from wsss.data.pictures import read_mask_png, shrink
 from wsss.errors import InputError
 from wsss.noise import block_noise
-from wsss.saliency import cam_background
+from wsss.saliency import cam_background, maps_fingerprint
 from wsss.seeds import SeedRule
 from wsss.stages.cams import AnyCams
-from wsss.stages.images import Images
+from wsss.stages.images import Images, PhotoFolder
 from wsss.stages.saliency import AnySaliency, CamBackground
 from wsss.stages.stage import Results, Stage
 
@@ -192,7 +194,59 @@ class TrueLabels(Stage):
         return _masks(self.images, store)
 
 
-Labels = Annotated[Seeds | NoisyLabels | TrueLabels, Field(discriminator="stage")]
+class GivenSeeds(Stage):
+    """Seeds of another method, or scribbles, read from the data folder (not in the paper).
+
+    Attributes
+    ----------
+    method : str
+        They are ``seeds/METHOD/ID.png`` of the data folder: 0 background, 1 to C classes, or 255,
+        unknown.
+    sha256 : str
+        Fingerprint of their content.
+    """
+
+    stage: Literal["given_seeds"] = "given_seeds"
+    version: Literal[1] = 1
+    images: Images
+    method: str
+    sha256: str
+
+    @classmethod
+    def of(cls, images: Images, data: Path, method: str) -> GivenSeeds:
+        """Take those of a data folder, known by their content."""
+        if not isinstance(images.source, PhotoFolder):
+            raise InputError("drawn scenes have no seeds to read; give a folder of photos")
+        ids = images.source.folder(data).ids(images.split)
+        return cls(
+            images=images, method=method, sha256=maps_fingerprint(data / SEEDS / method, ids)
+        )
+
+    def compute(self, folder: Path, store: Results) -> None:
+        """Read one seed an image, and shrink it as its photo is."""
+        loaded, given = self.images.load(store), store.data / SEEDS / self.method
+        if maps_fingerprint(given, loaded.ids) != self.sha256:
+            raise InputError(f"{given}: its content changed meanwhile; start again")
+        photos, classes = self.images.source.open(store), len(loaded.classes)
+
+        def read(index: int) -> np.ndarray:
+            image_id = loaded.ids[index]
+            path = given / f"{image_id}.png"
+            seed, size = read_mask_png(path), photos.size(image_id)
+            if seed.shape != size:
+                raise InputError(f"{path}: {seed.shape} pixels, the photo has {size}")
+            if (strange := seed[(seed > classes) & (seed != 255)]).size:
+                raise InputError(f"{path}: value {strange[0]}; there are {classes} classes, or 255")
+            return shrink(seed, max(loaded.images.shape(index)[:2]))
+
+        pack(folder / "labels", (read(index) for index in range(len(loaded.ids))))
+
+    def label_maps(self, store: Results) -> PackedArrays:
+        """Seeds (H, W) uint8 of the split."""
+        return PackedArrays(store.folder(self) / "labels")
+
+
+Labels = Annotated[Seeds | NoisyLabels | TrueLabels | GivenSeeds, Field(discriminator="stage")]
 
 
 def _masks(images: Images, store: Results) -> PackedArrays:

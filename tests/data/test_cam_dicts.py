@@ -1,0 +1,44 @@
+"""Seeds as dictionaries of maps."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from wsss.data.cam_dicts import dict_to_seed, read_dict_seed, seed_to_dict, write_dict_seed
+from wsss.errors import InputError
+
+
+def irn_labels(cam_dict):
+    """The step from CAMs to labels in irn, without its CRF: two arg maxima, two thresholds."""
+    keys = np.pad(cam_dict["keys"] + 1, (1, 0))
+    confident = [
+        keys[np.pad(cam_dict["high_res"], ((1, 0), (0, 0), (0, 0)), constant_values=t).argmax(0)]
+        for t in (0.30, 0.05)
+    ]
+    labels = confident[0].copy()
+    labels[confident[0] == 0] = 255
+    labels[(confident[0] + confident[1]) == 0] = 0
+    return labels
+
+
+@given(arrays(np.uint8, (5, 7), elements=st.sampled_from([0, 2, 9, 255])))
+def test_irn_and_we_read_back_what_was_written(seed):
+    made = seed_to_dict(seed, [9, 2])
+    assert np.array_equal(irn_labels(made), seed)
+    assert np.array_equal(dict_to_seed(made, seed.shape), seed)
+    by_class = dict(zip(made["keys"].tolist(), made["high_res"], strict=True))  # as psa has it
+    assert np.array_equal(dict_to_seed(by_class, seed.shape), seed)
+
+
+def test_files(tmp_path, rng):
+    seed = rng.choice([0, 1, 255], (4, 6)).astype(np.uint8)
+    write_dict_seed(tmp_path / "a.npy", seed, [1])
+    stored = np.load(tmp_path / "a.npy", allow_pickle=True).item()  # as irn does
+    assert stored["cam"].shape == (1, 1, 2)
+    assert np.array_equal(read_dict_seed(tmp_path / "a.npy", (4, 6)), seed)
+    assert not dict_to_seed({}, (4, 6)).any()
+    np.save(tmp_path / "b.npy", np.array({"keys": np.arange(2), "cam": 1}, object))
+    with pytest.raises(InputError, match=r"b\.npy: not maps by class as psa and irn"):
+        read_dict_seed(tmp_path / "b.npy", (4, 6))
