@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from wsss.portable import SavedSegmenter
     from wsss.stages import Stage
 
+MEASURED = 1261, 445, 750
+"""Photos, photos held out and steps of the profile `photo`, whose costs were measured."""
 PhotosArgument = Annotated[Path, typer.Argument(help="Folder of photos, sub-folders included.")]
 OutOption = Annotated[Path, typer.Option(help="Folder for all that is made; safe to repeat.")]
 LabelsOption = Annotated[
@@ -144,9 +146,8 @@ def predict(
 ) -> None:
     """Segment photos with what was trained; needs neither its photos nor its runs."""
     from wsss.data.own import find_photos
-    from wsss.portable import load_segmenter
 
-    saved = load_segmenter(model / "model" if (model / "model").is_dir() else model)
+    saved = _load(model)
     files = find_photos(photos)
     _predict(saved, files, masks_to, crf=crf, probabilities=probabilities)
     typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {_numbered(saved.classes)}")
@@ -174,9 +175,7 @@ def evaluate(
     count = 1 + max(int(each[each != 255].max(initial=0)) for each in [*true, *found])
     titles = [f"label {label}" for label in range(count)]
     if model is not None:
-        from wsss.portable import load_segmenter
-
-        named = load_segmenter(model / "model" if (model / "model").is_dir() else model).classes
+        named = _load(model).classes
         titles = ["background", *named, *titles[len(named) + 1 :]][:count]
     by_label = 100 * iou(score(found, true, count))[:count]
     for title, value in zip(titles, by_label.tolist(), strict=True):
@@ -186,6 +185,13 @@ def evaluate(
         f"mIoU {by_label.nanmean().item():.1f} % over {count - absent} of {count} labels and "
         f"{len(paths)} images, background included; unknown (255) predicted counts as wrong"
     )
+
+
+def _load(model: Path) -> SavedSegmenter:
+    """Load a segmenter from its folder, or from all that ``wsss train`` wrote."""
+    from wsss.portable import load_segmenter
+
+    return load_segmenter(model / "model" if (model / "model").is_dir() else model)
 
 
 def _share_or_list(val: str) -> float | Path:
@@ -206,10 +212,10 @@ def _compute(lab: Pipeline, goals: list[Stage], understood: Understood, steps: i
 
     missing = graph(goals, lab.store.done)
     if missing:
-        measured, photos, val, standard = 1261, len(understood.train), len(understood.val), 750
-        sizes = {stage.name: photos / measured for stage in missing}
+        train, val, standard = MEASURED
+        sizes = {stage.name: len(understood.train) / train for stage in missing}
         sizes |= {"classifier": steps / standard, "segmenter": steps / standard}
-        sizes |= {"segmenter_score": val / 445}
+        sizes |= {"segmenter_score": len(understood.val) / val}
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         typer.echo(f"{estimate(missing, 'photo', sizes)}; this machine has {cores} cores", err=True)
     lab.run(goals)

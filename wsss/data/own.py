@@ -16,6 +16,7 @@ from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import write_labels_csv
 from wsss.data.own_labels import read_own_labels, ways_to_name
 from wsss.data.pictures import read_mask_png, unreadable, write_mask_png
+from wsss.data.voc import SEEDS
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
@@ -25,8 +26,6 @@ TURNED = 274
 """The EXIF tag that says how a camera was held."""
 
 
-SEEDS = "seeds"
-"""Folder of a data folder that holds seeds of others, one sub-folder a method."""
 FEW = 5
 """Photos of a class below which a warning is due."""
 
@@ -253,6 +252,12 @@ def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
     return found
 
 
+def _beside(folder: Path, image_id: str, photo: Path, *endings: str) -> Path | None:
+    """Find the file of a folder that is named like a photo."""
+    names = (f"{stem}{end}" for end in endings for stem in (image_id, photo.stem))
+    return next((folder / each for each in names if (folder / each).is_file()), None)
+
+
 def _masks(
     found: Mapping[str, Path], masks: Path | None, classes: int
 ) -> Iterator[tuple[str, Path]]:
@@ -262,8 +267,7 @@ def _masks(
     if not masks.is_dir():
         raise InputError(f"{masks}: no such folder of masks")
     for image_id, photo in found.items():
-        paths = [masks / f"{name}.png" for name in (image_id, photo.stem)]
-        if (path := next((each for each in paths if each.is_file()), None)) is None:
+        if (path := _beside(masks, image_id, photo, ".png")) is None:
             continue
         mask, (width, height) = read_mask_png(path), upright(photo).size
         if mask.shape != (height, width):
@@ -304,17 +308,14 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
     for image_id in understood.train:
         photo = understood.files[image_id]
         width, height = upright(photo).size
-        names = [f"{stem}{end}" for end in (".png", ".npy") for stem in (image_id, photo.stem)]
-        path = next((source / each for each in names if (source / each).is_file()), None)
+        path = _beside(source, image_id, photo, ".png", ".npy")
         count += path is not None
         if path is None:
             seed = np.full((height, width), 255, np.uint8)
+        elif path.suffix == ".npy":
+            seed = read_dict_seed(path, (height, width))
         else:
-            seed = (
-                read_dict_seed(path, (height, width))
-                if path.suffix == ".npy"
-                else read_mask_png(path)
-            )
+            seed = read_mask_png(path)
         write_mask_png(into / f"{image_id}.png", seed)
     if not count:
         raise InputError(f"{source}: no ID.png nor ID.npy of a photo to learn from")

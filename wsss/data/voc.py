@@ -37,6 +37,8 @@ from wsss.errors import InputError
 from wsss.files import remembered
 
 IGNORE_INDEX = 255
+SEEDS = "seeds"
+"""Folder of a data folder that holds seeds of others, one sub-folder a method."""
 _LAYOUT = "JPEGImages/ID.jpg and ImageSets/Segmentation/SPLIT.txt"
 
 
@@ -212,6 +214,10 @@ class VocFolder:
         path = self._mask_path(image_id)
         if not path.is_file():
             raise InputError(f"{path}: no such mask; evaluation needs masks, training does not")
+        return self.index_map(path, image_id)
+
+    def index_map(self, path: Path, image_id: str) -> NDArray[np.uint8]:
+        """Return a mask or seed of an image, (H, W) uint8 as from `mask`, wherever it lies."""
         stored = read_mask_png(path)
         (h, w), (height, width) = stored.shape, self.size(image_id)
         if (h, w) != (height, width):

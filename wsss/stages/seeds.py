@@ -13,9 +13,8 @@ import torch
 from pydantic import Field, InstanceOf
 from torch import Tensor
 
-from wsss.data.own import SEEDS
 from wsss.data.packed import PackedArrays, pack
-from wsss.data.pictures import read_mask_png, shrink
+from wsss.data.voc import SEEDS
 from wsss.errors import InputError
 from wsss.noise import block_noise
 from wsss.saliency import cam_background, maps_fingerprint
@@ -223,23 +222,12 @@ class GivenSeeds(Stage):
         )
 
     def compute(self, folder: Path, store: Results) -> None:
-        """Read one seed an image, and shrink it as its photo is."""
+        """Read one seed an image, numbered and shrunk as masks are."""
         loaded, given = self.images.load(store), store.data / SEEDS / self.method
         if maps_fingerprint(given, loaded.ids) != self.sha256:
             raise InputError(f"{given}: its content changed meanwhile; start again")
-        photos, classes = self.images.source.open(store), len(loaded.classes)
-
-        def read(index: int) -> np.ndarray:
-            image_id = loaded.ids[index]
-            path = given / f"{image_id}.png"
-            seed, size = read_mask_png(path), photos.size(image_id)
-            if seed.shape != size:
-                raise InputError(f"{path}: {seed.shape} pixels, the photo has {size}")
-            if (strange := seed[(seed > classes) & (seed != 255)]).size:
-                raise InputError(f"{path}: value {strange[0]}; there are {classes} classes, or 255")
-            return shrink(seed, max(loaded.images.shape(index)[:2]))
-
-        pack(folder / "labels", (read(index) for index in range(len(loaded.ids))))
+        photos = self.images.source.open(store)
+        pack(folder / "labels", (photos.index_map(given / f"{i}.png", i) for i in loaded.ids))
 
     def label_maps(self, store: Results) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
