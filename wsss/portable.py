@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch.nn.functional import interpolate
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad
 
 from wsss.data.pictures import shrink
 from wsss.errors import InputError
-from wsss.files import find_damage, seal
+from wsss.files import atomic_write, find_damage, seal
 from wsss.inference import Protocol, infer_logits, predict
 from wsss.models import NETWORKS, Network, get_model
 
@@ -105,3 +107,67 @@ def load_segmenter(folder: str | Path) -> SavedSegmenter:
     network = get_model(about["network"], head="largefov", num_classes=len(classes) + 1)
     network.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
     return SavedSegmenter(network.eval(), classes, about["longest_side"])
+
+
+class _AtPixels(nn.Module):
+    """From photos to logits at their pixels, in operators that ONNX has for any size of photo."""
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Take (N, H, W, 3) uint8 RGB, return (N, L, H, W) float32."""
+        stride = self.network.output_stride
+        seen = self.network.normalisation(images.permute(0, 3, 1, 2))
+        height, width = seen.shape[2:]
+        seen = pad(seen, (0, (1 - width) % stride, 0, (1 - height) % stride))
+        maps = self.network(seen)
+        rows = _hats(maps.shape[2], stride, height)
+        return rows @ maps @ _hats(maps.shape[3], stride, width).transpose(0, 1)
+
+
+def _hats(features: int, stride: int, pixels: int) -> Tensor:
+    """Matrix (pixels, features) of `wsss.grid.to_pixels`; a padded input covers every pixel."""
+    distance = (torch.arange(pixels)[:, None] / stride - torch.arange(features)).abs()
+    return (1 - distance).clamp(min=0)
+
+
+def export_onnx(saved: SavedSegmenter, path: str | Path) -> None:
+    """Write a segmenter as one ONNX file, normalisation and interpolation to pixels inside.
+
+    Its input ``images`` is (N, H, W, 3) uint8 RGB of any size, its output ``logits`` (N, L, H, W)
+    float32; the metadata say ``classes`` (JSON) and ``longest_side``, to which photos are to be
+    shrunk before, as `SavedSegmenter.predict` does.
+
+    Raises
+    ------
+    InputError
+        If the package onnx is not installed.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise InputError("ONNX files need the package onnx: pip install onnx") from error
+
+    example = torch.zeros(1, 66, 83, 3, dtype=torch.uint8)
+    sizes = {"images": {0: "n", 1: "h", 2: "w"}, "logits": {0: "n", 2: "h", 3: "w"}}
+    about = {"classes": json.dumps(saved.classes), "longest_side": str(saved.longest_side or "")}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as aside:
+        with warnings.catch_warnings():
+            # The tracing exporter is deprecated; the other one fixes the photo's size.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _AtPixels(saved.network).eval(),
+                (example,),
+                str(aside),
+                dynamo=False,
+                input_names=["images"],
+                output_names=["logits"],
+                dynamic_axes=sizes,
+            )
+        model = onnx.load(aside)
+        onnx.helper.set_model_props(model, about)
+        onnx.checker.check_model(model)
+        onnx.save(model, aside)

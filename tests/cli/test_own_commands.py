@@ -1,7 +1,11 @@
 """``wsss train``, ``predict`` and ``evaluate`` on a handful of drawn photos."""
 
+import json
+
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -10,6 +14,7 @@ from wsss.cli import app
 from wsss.data.scenes import write_scenes
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
+from wsss.inference import Protocol, infer_logits
 from wsss.models import get_model
 from wsss.pipeline import Pipeline
 from wsss.portable import save_segmenter
@@ -120,6 +125,24 @@ def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):
         load_segmenter(tmp_path / "model")
     with pytest.raises(InputError, match="no saved segmenter"):
         load_segmenter(tmp_path)
+
+
+def test_an_onnx_file_says_what_torch_says(tmp_path, rng):
+    torch.manual_seed(0)
+    network = get_model("squeezenet1_1", head="largefov", num_classes=3, weights="imagenet").eval()
+    save_segmenter(network, "squeezenet1_1", ["owl", "rail"], 96, tmp_path / "model")
+    path = tmp_path / "new" / "model.onnx"
+    told = wsss("export", tmp_path, path)
+    assert "at most 96 pixels a side, to logits (N, L, H, W): 0 background, 1 owl, 2 rail" in told
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    meta = session.get_modelmeta().custom_metadata_map
+    assert json.loads(meta["classes"]) == ["owl", "rail"]
+    assert meta["longest_side"] == "96"
+    for size in ((65, 81), (40, 96), (33, 34)):
+        photos = rng.integers(0, 256, (2, *size, 3)).astype(np.uint8)
+        (found,) = session.run(None, {"images": photos})
+        expected = [logits.numpy() for _, logits in infer_logits(network, list(photos), Protocol())]
+        assert np.abs(found - np.stack(expected)).max() < 1e-4
 
 
 def test_masks_are_evaluated_by_the_usual_conventions(tmp_path):

@@ -21,7 +21,7 @@ from wsss.cli.options import (
     WithRngSeeds,
     names,
 )
-from wsss.cli.own import evaluate, predict, seeds, train
+from wsss.cli.own import evaluate, export, predict, seeds, train
 from wsss.cli.reproduce import reproduce
 from wsss.cli.verify import verify
 from wsss.cli.weights import weights_app
@@ -41,6 +41,7 @@ app.command(cls=WithRngSeeds)(train)
 app.command()(seeds)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(export)
 
 
 @app.command(cls=WithRngSeeds)

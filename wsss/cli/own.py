@@ -153,6 +153,26 @@ def predict(
     typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {_numbered(saved.classes)}")
 
 
+def export(
+    model: Annotated[Path, typer.Argument(help="OUT/model of wsss train, or OUT itself.")],
+    to: Annotated[Path, typer.Argument(help="The file to write, say model.onnx.")],
+) -> None:
+    """Write what was trained as one ONNX file, for programs without PyTorch.
+
+    It takes photos as uint8 RGB of any size and returns logits at their pixels; normalisation and
+    upsampling are inside.
+    """
+    from wsss.portable import export_onnx
+
+    saved = _load(model)
+    export_onnx(saved, to)
+    shrunk = f", of at most {saved.longest_side} pixels a side" if saved.longest_side else ""
+    typer.echo(
+        f"{to}: from images (N, H, W, 3) uint8 RGB{shrunk}, to logits (N, L, H, W): 0 background, "
+        f"{_numbered(saved.classes)}"
+    )
+
+
 def evaluate(
     masks: Annotated[Path, typer.Argument(help="Folder of predicted index PNGs.")],
     truth: Annotated[Path, typer.Argument(help="Folder of true ones with the same names.")],
