@@ -21,7 +21,7 @@ from wsss.cli.options import (
     WithRngSeeds,
     names,
 )
-from wsss.cli.own import evaluate, export, predict, seeds, train
+from wsss.cli.own import evaluate, export, look, predict, seeds, train
 from wsss.cli.reproduce import reproduce
 from wsss.cli.verify import verify
 from wsss.cli.weights import weights_app
@@ -42,6 +42,7 @@ app.command()(seeds)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(export)
+app.command()(look)
 
 
 @app.command(cls=WithRngSeeds)
