@@ -59,7 +59,10 @@ def test_tables_of_labels(photos, tmp_path, text):
     [
         ("owl\n", "its first line, 'owl', has no comma"),
         ("file,labels\na 1,owl\n", "4 photos have no label"),
-        ("file,labels\nx,owl\n", "1 of its names are no photos, the first 'x'"),
+        (
+            "file,labels\nx,owl\n",
+            "1 of its names are no photo, or several in sub-folders, the first 'x'",
+        ),
         ("file,owl,rail\na 1,1,2\n", "give 0 and 1, or one column of labels"),
         ("file,owl,rail\na 1,1\n", "line 2: 2 cells under 3 titles"),
         ("file,labels\na 1,owl\na 1,owl\n", "line 3: 'a 1' stands there twice"),
@@ -222,7 +225,48 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
     for name in found.train:
         read = np.array(Image.open(data / "seeds" / "irn" / f"{name}.png"))
         assert np.array_equal(read, seeds.get(name, np.full((6, 8), 255)))
+    for wrong, says in (
+        (np.full((6, 8), 3, np.uint8), "value 3; 2 classes are 1 to 2, 0 is background"),
+        (np.zeros((8, 6), np.uint8), "6 x 8 pixels, but the photo is 8 x 6"),
+    ):
+        Image.fromarray(wrong).save(given / f"{found.train[3]}.png")
+        with pytest.raises(InputError, match=says):
+            adopt_seeds(given, data, found)
     (given / f"{found.train[0]}.npy").write_bytes(b"no array")
     with pytest.raises(InputError, match=r"not a readable \.npy") as caught:
         adopt_seeds(given, data, found)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_two_photos_have_names_neither(ten, tmp_path):
+    first, second = sorted(ten.glob("*"))[:2]
+    (ten / "deep").mkdir()
+    second.rename(ten / "deep" / first.name)
+    rows = [f"{path.name},owl" for path in sorted(ten.glob("*.png"))]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(["file,labels", *rows, f"deep/{first.name},rail"]))
+    with pytest.raises(InputError, match=f"or several in sub-folders, the first '{first.name}'"):
+        adopt_photos(ten, tmp_path / "data", labels=labels)
+
+
+def test_vocs_own_labels_may_name_more_photos_than_there_are(ten, tmp_path):
+    names = [path.stem for path in sorted(ten.glob("*"))]
+    row = np.eye(20, dtype=np.float32)[7]
+    np.save(tmp_path / "cls_labels.npy", {name: row for name in [*names, "2007_000032"]})  # pyright: ignore
+    found = adopt_photos(ten, tmp_path / "data", labels=tmp_path / "cls_labels.npy")
+    assert found.counts["cat"] == len(found.train) == 8
+
+
+def test_masks_of_an_earlier_call_do_not_stay(ten, tmp_path):
+    labels, masks = tmp_path / "labels.csv", tmp_path / "masks"
+    names = [path.name for path in sorted(ten.glob("*"))]
+    labels.write_text("\n".join(["file,labels", *(f"{name},owl" for name in names)]))
+    masks.mkdir()
+    for name in names:
+        Image.fromarray(np.ones((6, 8), np.uint8)).save(masks / f"{name[:-4]}.png")
+    stored = tmp_path / "data" / "SegmentationClass"
+    adopt_photos(ten, tmp_path / "data", labels=labels, masks=masks)
+    assert len(list(stored.iterdir())) == 10
+    (masks / f"{names[0][:-4]}.png").unlink()
+    adopt_photos(ten, tmp_path / "data", labels=labels, masks=masks)
+    assert len(list(stored.iterdir())) == 9

@@ -125,7 +125,7 @@ def test_the_scenes_batchnorm_follows_the_batch(name):
 def test_weights_of_the_cam_network_fill_the_segmenters_trunk(name, tmp_path):
     saved = tiny(name)
     path = tmp_path / "cam.pt"
-    torch.save(saved.state_dict(), path)
+    torch.save(saved.trunk.state_dict(), path)
     loaded = tiny(name, heads(name)[-1], num_classes=7, weights=path)
     count = len(saved.trunk.state_dict())
     assert loaded.initialisation == f"cam.pt: loaded {count} of {count} trunk tensors"
@@ -133,12 +133,16 @@ def test_weights_of_the_cam_network_fill_the_segmenters_trunk(name, tmp_path):
         assert torch.equal(value, loaded.trunk.state_dict()[key])
 
 
-def test_the_classifier_is_never_loaded(tmp_path):
+def test_a_head_is_loaded_or_refused_and_never_random(tmp_path):
     saved = tiny("vgg16_scenes")
     nn.init.ones_(saved.classifier.weight)
     torch.save(saved.state_dict(), tmp_path / "cam.pt")
     loaded = tiny("vgg16_scenes", weights=str(tmp_path / "cam.pt"))
-    assert loaded.classifier.weight.abs().max() < 0.1
+    assert loaded.initialisation == "cam.pt: loaded 72 of 72 trunk tensors, and the head"
+    for key, value in saved.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[key])
+    with pytest.raises(InputError, match=r"cam\.pt: holds a head classifier.weight .* and this"):
+        tiny("vgg16_scenes", num_classes=9, weights=tmp_path / "cam.pt")
 
 
 def test_half_precision_files_become_float32(tmp_path):
@@ -163,7 +167,8 @@ def broken(change):
             broken(lambda s: s.update({"trunk.fc7.weight": torch.ones(8, 8)})),
             r"fc7.weight is \(8, 8\) instead of \(8, 8, 1, 1\)",
         ),
-        ({"classifier.weight": torch.ones(1)}, r"only 0 of 72 .*is missing; .*; \.\.\.\)"),
+        ({"classifier.weight": torch.ones(1)}, r"holds a head classifier.weight \(1,\) and this"),
+        ({"fc6": torch.ones(1)}, r"only 0 of 72 .*is missing; .*; \.\.\.\)"),
         ([torch.ones(1)], "holds no state_dict"),
         ({"trunk": {"fc6": torch.ones(1)}}, "holds no state_dict"),
     ],

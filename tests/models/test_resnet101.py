@@ -88,7 +88,9 @@ def test_three_layers_are_all_new_and_end_in_a_1x1_classifier(tmp_path):
         network.train()
         assert (network.hidden(network.trunk(images)).amax((2, 3)) == 0).float().mean() > 0.3
 
-    torch.save({name: value + 1 for name, value in network.state_dict().items()}, tmp_path / "w.pt")
+    torch.save(
+        {name: value + 1 for name, value in network.trunk.state_dict().items()}, tmp_path / "w.pt"
+    )
     loaded = build(weights=tmp_path / "w.pt")
     conv = "conv1.weight"
     assert torch.equal(loaded.trunk.get_parameter(conv), network.trunk.get_parameter(conv) + 1)

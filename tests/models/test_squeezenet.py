@@ -99,7 +99,7 @@ def test_the_classifier_is_new_and_the_rest_is_loaded():
 
 def test_a_trained_classifier_starts_a_segmenter(tmp_path):
     trained = squeezenet.build(head="cam", num_classes=6)
-    torch.save(trained.state_dict(), tmp_path / "cam.pt")
+    torch.save(trained.trunk.state_dict(), tmp_path / "cam.pt")
     path = tmp_path / "cam.pt"
     network = get_model("squeezenet1_1", head="largefov", num_classes=7, weights=path)
     for name, value in trained.trunk.state_dict().items():

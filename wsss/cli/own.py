@@ -61,6 +61,9 @@ def train(
     """
     from wsss.data.own import adopt_photos, adopt_seeds
 
+    given = tuple(each.resolve().name for each in extra_seeds or ())
+    if len(set(given)) < len(given):
+        raise InputError(f"--extra-seeds: {', '.join(given)}; give the folders different names")
     data = out / "data"
     understood = adopt_photos(photos, data, labels=labels, masks=masks, val=_share_or_list(val))
     typer.echo(str(understood))
@@ -74,7 +77,7 @@ def train(
     from wsss.profiles import own
     from wsss.stages import PhotoFolder
 
-    recipe = replace(EVERYTHING, given=tuple(each.resolve().name for each in extra_seeds or ()))
+    recipe = replace(EVERYTHING, given=given)
     profile = own(steps, len(understood.train))
     lab = Pipeline(profile, data, runs=out / "runs", rng_seeds=rng_seeds, workers=workers)
     segmenter = lab.segmenter(recipe, lab.rng_seeds[0])

@@ -145,6 +145,9 @@ def adopt_photos(
         (out / folder).mkdir(parents=True, exist_ok=True)
     for image_id, path in found.items():
         _take(path, out / "JPEGImages", image_id)
+    for old in (out / "SegmentationClass").glob("*.png"):
+        if old.stem not in with_mask:
+            old.unlink()
     for image_id, mask in with_mask.items():
         write_mask_png(out / "SegmentationClass" / f"{image_id}.png", read_mask_png(mask))
     present = np.array([[name in shown[each] for name in classes] for each in ids], bool)
@@ -316,6 +319,16 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
             seed = read_dict_seed(path, (height, width))
         else:
             seed = read_mask_png(path)
+        if (strange := seed[(seed > len(understood.classes)) & (seed != 255)]).size:
+            raise InputError(
+                f"{path}: value {strange[0]}; {len(understood.classes)} classes are 1 to "
+                f"{len(understood.classes)}, 0 is background and 255 unknown"
+            )
+        if seed.shape != (height, width):
+            raise InputError(
+                f"{path}: {seed.shape[1]} x {seed.shape[0]} pixels, but the photo is "
+                f"{width} x {height}"
+            )
         write_mask_png(into / f"{image_id}.png", seed)
     if not count:
         raise InputError(f"{source}: no ID.png nor ID.npy of a photo to learn from")

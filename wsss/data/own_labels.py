@@ -70,7 +70,12 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
         return OwnLabels(shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours)
     if labels.suffix == ".npy":
         rows = find_labels(labels, [], VOC_CLASSES)
-        named = {key: [VOC_CLASSES[i] for i in np.flatnonzero(row)] for key, row in rows.items()}
+        known = ways_to_name(found, photos)  # VOC's file names all of its photos
+        named = {
+            key: [VOC_CLASSES[i] for i in np.flatnonzero(row)]
+            for key, row in rows.items()
+            if key in known
+        }
         classes = VOC_CLASSES
     else:
         named, columns = _table(labels)
@@ -79,8 +84,11 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
 
 
 def ways_to_name(found: Mapping[str, Path], photos: Path) -> dict[str, str]:
-    """Map all that people call a photo to its id: path, file name, either without its ending."""
-    ways: dict[str, str] = {}
+    """Map all that people call a photo to its id: path, file name, either without its ending.
+
+    What two photos are called, in two folders say, names neither.
+    """
+    ways: dict[str, set[str]] = {}
     for image_id, path in found.items():
         relative = path.relative_to(photos)
         for name in (
@@ -89,8 +97,8 @@ def ways_to_name(found: Mapping[str, Path], photos: Path) -> dict[str, str]:
             path.name,
             path.stem,
         ):
-            ways.setdefault(name, image_id)
-    return ways
+            ways.setdefault(name, set()).add(image_id)
+    return {name: ids.pop() for name, ids in ways.items() if len(ids) == 1}
 
 
 def _sorted(shown: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -104,7 +112,10 @@ def _matched(
     ways = ways_to_name(found, photos)
     shown = {ways[name]: classes for name, classes in named.items() if name in ways}
     if lost := [name for name in named if name not in ways]:
-        raise InputError(f"{labels}: {len(lost)} of its names are no photos, the first {lost[0]!r}")
+        raise InputError(
+            f"{labels}: {len(lost)} of its names are no photo, or several in sub-folders, the "
+            f"first {lost[0]!r}"
+        )
     if rest := [path for image_id, path in found.items() if image_id not in shown]:
         raise InputError(f"{labels}: {len(rest)} photos have no label, the first {rest[0]}")
     return shown

@@ -10,7 +10,7 @@ from typing import get_args
 
 from wsss.errors import InputError
 from wsss.models import efficientnet, resnet38, resnet101, squeezenet, vgg
-from wsss.models.loading import Reader, load_trunk
+from wsss.models.loading import Reader, load_trunk, load_weights
 from wsss.models.network import Head, Network, parameter_groups
 from wsss.models.weights import locate
 
@@ -87,8 +87,9 @@ def get_model(
         Channels of the logits: C foreground classes for CAMs, L = C + 1 for a segmenter.
     weights
         None for random ones, ``"imagenet"`` for those that `locate` finds, or a file that
-        ``torch.save(network.state_dict(), path)`` wrote. Only the trunk is filled, completely or
-        not at all; the classifier, and layers beside it, are always new (Sec. 5.2).
+        ``torch.save(network.state_dict(), path)`` wrote, with the same head and classes, or the
+        same of ``network.trunk``. ImageNet's and a trunk's file fill the trunk alone; the
+        classifier, and layers beside it, are new then (Sec. 5.2). All is filled or nothing.
     width
         Multiplies the trunk's channel counts, to the nearest multiple of 8.
 
@@ -131,6 +132,8 @@ def get_model(
             )
         weights, read = locate(entry.imagenet), entry.read
     network = entry.build(head=head, num_classes=num_classes, width=width)
-    if weights is not None:
+    if weights is not None and read is not None:
         load_trunk(network, weights, read)
+    elif weights is not None:
+        load_weights(network, weights)
     return network

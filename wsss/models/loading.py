@@ -25,6 +25,43 @@ Reader = Callable[[Path, nn.Module], dict[str, Tensor]]
 Values = TypeVar("Values")
 
 
+HEAD = ("classifier.", "hidden.")
+
+
+def load_weights(network: Network, path: str | Path) -> None:
+    """Fill a network from a file of its own kind: wholly, or its trunk if that is all there is.
+
+    Parameters
+    ----------
+    path
+        What ``torch.save(network.state_dict(), path)`` wrote, or the same of ``network.trunk``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or unreadable, or if any name or shape differs: of a head, too, which
+        would otherwise stay random without a word.
+    """
+    state = read_state_dict(Path(path))
+    held = {name: value.shape for name, value in state.items() if name.startswith(HEAD)}
+    if held:
+        own = network.state_dict()
+        wanted = {name: value.shape for name, value in own.items() if name.startswith(HEAD)}
+        if held != wanted:
+            raise InputError(
+                f"{path}: holds a head {_shapes(held)} and this network has {_shapes(wanted)}; ask "
+                "for the same classes and head, or save network.trunk.state_dict() for its trunk"
+            )
+    load_trunk(network, path)
+    if held:
+        network.load_state_dict({name: state[name] for name in held}, strict=False)
+        network.initialisation += ", and the head"
+
+
+def _shapes(head: Mapping[str, torch.Size]) -> str:
+    return ", ".join(f"{name} {tuple(shape)}" for name, shape in head.items())
+
+
 def load_trunk(network: Network, path: str | Path, read: Reader | None = None) -> None:
     """Fill the trunk from a file, completely or not at all.
 
@@ -126,7 +163,7 @@ def _read_own(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
     state = {
         name.removeprefix("trunk."): value
         for name, value in read_state_dict(path).items()
-        if not name.startswith(("classifier.", "hidden."))
+        if not name.startswith(HEAD)
     }
     return rename(state, {name: name for name in trunk.state_dict()}, path)
 
