@@ -90,12 +90,19 @@ def save_segmenter(
 def load_segmenter(folder: str | Path) -> SavedSegmenter:
     """Read a segmenter that was saved; needs neither its photos nor the run folder.
 
+    Parameters
+    ----------
+    folder : str or Path
+        What `save_segmenter` wrote, or the folder of all that ``wsss train`` did.
+
     Raises
     ------
     InputError
         If the folder is none, was changed since, or names a network that there is not.
     """
     folder = Path(folder)
+    if (folder / "model" / ABOUT).is_file():
+        folder /= "model"
     if not (folder / ABOUT).is_file():
         raise InputError(f"{folder}: no saved segmenter; `wsss train` writes one to OUT/model")
     if damage := find_damage(folder):

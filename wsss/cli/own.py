@@ -172,8 +172,9 @@ def predict(
 ) -> None:
     """Segment photos with what was trained; needs neither its photos nor its runs."""
     from wsss.data.own import find_photos
+    from wsss.portable import load_segmenter
 
-    saved = _load(model)
+    saved = load_segmenter(model)
     files = find_photos(photos)
     _predict(saved, files, masks_to, crf=crf, probabilities=probabilities)
     typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {_numbered(saved.classes)}")
@@ -188,9 +189,9 @@ def export(
     It takes photos as uint8 RGB of any size and returns logits at their pixels; normalisation and
     upsampling are inside.
     """
-    from wsss.portable import export_onnx
+    from wsss.portable import export_onnx, load_segmenter
 
-    saved = _load(model)
+    saved = load_segmenter(model)
     export_onnx(saved, to)
     shrunk = f", of at most {saved.longest_side} pixels a side" if saved.longest_side else ""
     typer.echo(
@@ -209,6 +210,7 @@ def evaluate(
     """Print IoU a label and mIoU over all pixels of all images; 255 in the truth is left out."""
     from wsss.data.pictures import read_mask_png
     from wsss.metrics import iou, score
+    from wsss.portable import load_segmenter
 
     paths = sorted(path for path in truth.glob("*.png") if (masks / path.name).is_file())
     if not paths:
@@ -221,7 +223,7 @@ def evaluate(
     count = 1 + max(int(each[each != 255].max(initial=0)) for each in [*true, *found])
     titles = [f"label {label}" for label in range(count)]
     if model is not None:
-        named = _load(model).classes
+        named = load_segmenter(model).classes
         titles = ["background", *named, *titles[len(named) + 1 :]][:count]
     by_label = 100 * iou(score(found, true, count))[:count]
     for title, value in zip(titles, by_label.tolist(), strict=True):
@@ -231,13 +233,6 @@ def evaluate(
         f"mIoU {by_label.nanmean().item():.1f} % over {count - absent} of {count} labels and "
         f"{len(paths)} images, background included; unknown (255) predicted counts as wrong"
     )
-
-
-def _load(model: Path) -> SavedSegmenter:
-    """Load a segmenter from its folder, or from all that ``wsss train`` wrote."""
-    from wsss.portable import load_segmenter
-
-    return load_segmenter(model / "model" if (model / "model").is_dir() else model)
 
 
 def _share_or_list(val: str) -> float | Path:
