@@ -31,3 +31,9 @@ def test_one_line_and_status_2(error, says, capsys):
 def test_a_mistake_of_the_code_is_not_hidden():
     with pytest.raises(RuntimeError, match="shapes"), told_in_one_line():
         raise RuntimeError("shapes differ")
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setenv("WSSS_DEBUG", "1")
+    with pytest.raises(InputError, match="twice"), told_in_one_line():
+        raise InputError("val.txt, line 3: twice")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ class InputError(ValueError):
 def told_in_one_line() -> Iterator[None]:
     """End the process with the message alone and status 2, as `wsss` and the scripts on data do.
 
-    Files that cannot be read or written count as well, and so does want of disk or memory.
+    Files that cannot be read or written count as well, and so does want of disk or memory. With
+    WSSS_DEBUG=1 in the environment (`wsss --debug`) the traceback is shown instead.
 
     Examples
     --------
@@ -37,9 +39,9 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except (InputError, OSError, MemoryError, RuntimeError) as error:
-        if (told := _told(error)) is None:
+        if (told := _told(error)) is None or os.environ.get("WSSS_DEBUG") == "1":
             raise
-        print(f"error: {told}", file=sys.stderr)
+        print(f"error: {' '.join(told.split())}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from wsss.data.pictures import opened
 from wsss.errors import InputError
 from wsss.files import remembered
 from wsss.models.weights import locate
@@ -178,12 +179,9 @@ def read_saliency(folder: str | Path, image_id: str, size: tuple[int, int]) -> N
         If the file is missing, damaged, not 8-bit grey, or of another size than the image.
     """
     path = _map_path(folder, image_id)
-    try:
-        with Image.open(path) as file:
-            mode, found = file.mode, (file.height, file.width)
-            saliency = np.asarray(file, np.float32) if mode == "L" else None
-    except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG a SyntaxError
-        raise InputError(f"{path}: not a readable PNG ({error}); make it anew") from None
+    with opened("saliency map", path) as file:
+        mode, found = file.mode, (file.height, file.width)
+        saliency = np.asarray(file, np.float32) if mode == "L" else None
     if saliency is None:
         raise InputError(f"{path}: mode {mode}; a saliency map is 8-bit grey (mode L); convert it")
     if found != tuple(size):

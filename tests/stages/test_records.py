@@ -140,3 +140,21 @@ def test_recorded_traces_are_of_the_profile_as_it_is() -> None:
     for rng_seed, seen in lines.groupby("rng_seed"):
         assert set(seen["identity"]) == {lab.trace(EVERYTHING, int(rng_seed)).identity}  # pyright: ignore
         assert list(seen["epoch"]) == list(range(1, len(seen) + 1))
+
+
+@pytest.mark.parametrize("value", ["999", "-5", "inf", "nan", "", "many"])
+def test_scores_that_cannot_be_are_refused(half: Path, value: str) -> None:
+    path = half / "results" / "scores.csv"
+    text = path.read_text()
+    assert text.count("61.0") == 1
+    path.write_text(text.replace("61.0", value))
+    with pytest.raises(InputError, match=rf"^{path}, line 3: miou is .* not from 0 to 100"):
+        lab_of(half).read(lab_of(half).asked("table2")[0].stage)
+
+
+def test_a_score_that_stands_there_twice_is_refused(half: Path) -> None:
+    path = half / "results" / "scores.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[1].replace("60.0", "70.0")]) + "\n")
+    with pytest.raises(InputError, match=rf"^{path}, line 4: .* stands there twice"):
+        lab_of(half).read(lab_of(half).asked("table2")[0].stage)

@@ -45,6 +45,17 @@ app.command()(export)
 app.command()(look)
 
 
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of what goes wrong.")
+    ] = False,
+) -> None:
+    """Take what stands before the command's name."""
+    if debug:
+        os.environ["WSSS_DEBUG"] = "1"
+
+
 @app.command(cls=WithRngSeeds)
 def plan(
     profile: ProfileOption = "demo",

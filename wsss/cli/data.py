@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,17 +65,16 @@ def data_check(
     classes: Annotated[
         str | None, typer.Option(help="Restrict to some classes, separated by commas.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for machines.")] = False,
 ) -> None:
     """Say what a data folder holds, its saliency maps included, and what is wrong with it."""
-    from wsss.data import check_folder
+    from wsss.data.check import Finding, check_folder
     from wsss.stages import check_maps
 
     report = check_folder(data, names(classes))
-    typer.echo(str(report))
-    if not report.ok:
-        raise typer.Exit(1)
     notes, problems = check_maps(data)
-    for kind, lines in (("note", notes), ("problem", problems)):
-        typer.echo("".join(f"{kind}: {line}\n" for line in lines), nl=False)
-    if problems:
+    maps = tuple(Finding.of("error", "saliency", line) for line in problems)
+    report = replace(report, notes=(*report.notes, *notes), findings=(*report.findings, *maps))
+    typer.echo(json.dumps(report.as_json(), indent=2) if as_json else str(report))
+    if not report.ok:
         raise typer.Exit(1)

@@ -86,7 +86,7 @@ def read_dict_seed(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         return dict_to_seed(read_npy(path), size)
     except UnpicklingError as error:
         raise InputError(str(error)) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: not maps by class as psa and irn write them ({reason})"

@@ -199,16 +199,18 @@ def _xml_rows(
     for image_id in ids:
         path = folder / f"{image_id}.xml"
         if path.is_file():
-            names = _object_names(path, difficult)
+            names = object_names(path, difficult)
             rows[image_id] = np.array([name in names for name in classes], bool)
     return rows
 
 
-def _object_names(path: Path, difficult: Difficult) -> set[str]:
+def object_names(path: Path, difficult: Difficult = "keep") -> set[str]:
+    """Read the names of the objects in a VOC annotation, known classes or not."""
     try:
         annotation = ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as error:
-        raise InputError(f"{path}: cannot be read as XML ({error})") from error
+    except (OSError, ET.ParseError, LookupError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as XML ({reason})") from error
     if annotation.tag != "annotation":
         raise InputError(f"{path}: <{annotation.tag}> is not a VOC annotation")
     objects = annotation.findall("object")  # not their parts, which have names too

@@ -15,16 +15,12 @@ from PIL import Image, ImageOps
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import write_labels_csv
 from wsss.data.own_labels import read_own_labels, ways_to_name
-from wsss.data.pictures import read_mask_png, unreadable, write_mask_png
+from wsss.data.pictures import TURNED, opened, read_mask_png, write_mask_png
 from wsss.data.voc import SEEDS
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
-TURNED = 274
-"""The EXIF tag that says how a camera was held."""
-
 
 FEW = 5
 """Photos of a class below which a warning is due."""
@@ -198,15 +194,10 @@ def upright(path: Path) -> Image.Image:
     InputError
         If it is damaged, of another format, or larger than Pillow deems safe.
     """
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-                raise InputError(f"{path}: {picture.mode} has more than 8 bits; save it with 8")
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise unreadable("photo", path, error) from error
+    with opened("photo", path) as picture:
+        if picture.mode.startswith("I") or picture.mode == "F":
+            raise InputError(f"{path}: {picture.mode} has more than 8 bits; save it with 8")
+        return ImageOps.exif_transpose(picture).convert("RGB")
 
 
 def _take(path: Path, folder: Path, image_id: str) -> None:
@@ -215,7 +206,7 @@ def _take(path: Path, folder: Path, image_id: str) -> None:
     jpeg.unlink(missing_ok=True)
     png.unlink(missing_ok=True)
     picture = upright(path)
-    with Image.open(path) as stored:
+    with opened("photo", path) as stored:
         as_it_is = stored.format == "JPEG" and stored.getexif().get(TURNED, 1) == 1
     if as_it_is:
         jpeg.symlink_to(path.resolve())

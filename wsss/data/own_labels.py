@@ -158,6 +158,7 @@ def _names(cells: Sequence[str], header: Sequence[str], where: str) -> list[str]
 def _xml_names(path: Path) -> list[str]:
     try:
         objects: Iterable[ET.Element] = ET.parse(path).getroot().findall("object")
-    except (OSError, ET.ParseError) as error:
-        raise InputError(f"{path}: cannot be read as XML ({error})") from error
+    except (OSError, ET.ParseError, LookupError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as XML ({reason})") from error
     return list(Counter(each.findtext("name", "").strip() for each in objects))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import overload
 
@@ -42,11 +45,19 @@ class PackedArrays(Sequence[np.ndarray]):
         if not path.is_file() or not index.is_file():
             raise InputError(f"{path}: no packed arrays here (the file or its .json is missing)")
         self._path = path
-        described = json.loads(index.read_text())
-        self._dtype = np.dtype(described["dtype"])
-        self._shapes = [tuple(shape) for shape in described["shapes"]]
-        sizes = [int(np.prod(shape)) for shape in self._shapes]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        try:
+            described = json.loads(index.read_text())
+            self._dtype = np.dtype(described["dtype"])
+            self._shapes = [tuple(map(operator.index, shape)) for shape in described["shapes"]]
+            sizes = [math.prod(shape) for shape in self._shapes]
+            if self._dtype.hasobject or any(side < 0 for shape in self._shapes for side in shape):
+                raise ValueError("no arrays of numbers")
+            self._starts = np.array([0, *accumulate(sizes)], np.int64)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise InputError(
+                f"{index}: no index of packed arrays ({' '.join(str(error).split()):.80}); delete "
+                "the folder it lies in and compute it again"
+            ) from None
         expected = int(self._starts[-1]) * self._dtype.itemsize
         if path.stat().st_size != expected:
             raise InputError(

@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+"""What Pillow may read a file as; some of its other formats start programs or fetch files."""
+TURNED = 274
+"""The EXIF tag that says how a camera was held; 1 is upright."""
+_UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError),
+    *(IndexError, KeyError, TypeError, OverflowError, RuntimeError),  # Pillow, of hostile chunks
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
+
+
+@contextmanager
+def opened(what: str, path: Path) -> Iterator[Image.Image]:
+    """Open a picture; whatever goes wrong with it meanwhile is one `InputError`.
+
+    Parameters
+    ----------
+    what : str
+        What the error calls it: an image, a mask.
+    path : Path
+        A file in one of `FORMATS`.
+    """
+    if not path.is_file():  # a pipe, say, would be waited for
+        raise unreadable(what, path, OSError("no file"))
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            yield picture
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise unreadable(what, path, ValueError(f"none of {', '.join(FORMATS)}")) from error
+    except _UNREADABLE as error:
+        raise unreadable(what, path, error) from error
+
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image (H, W, 3) uint8 RGB as stored; EXIF rotation is not applied."""
-    try:
-        with Image.open(path) as picture:
-            return np.array(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise unreadable("image", path, error) from error
+    """Read an image (H, W, 3) uint8 RGB as stored; EXIF rotation is not applied.
+
+    `InputError` if it is missing, damaged, too large or of more than 8 bits a channel.
+    """
+    with opened("image", path) as picture:
+        if picture.mode.startswith("I") or picture.mode == "F":
+            raise InputError(f"{path}: mode {picture.mode} is more than 8 bits; save it with 8")
+        return np.array(picture.convert("RGB"))
 
 
 def read_image_size(path: Path) -> tuple[int, int]:
     """Read height and width of an image in pixels from its header, without decoding it."""
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except (OSError, SyntaxError, ValueError) as error:
-        raise unreadable("image", path, error) from error
+    with opened("image", path) as picture:
+        return picture.height, picture.width
 
 
 def shrink(pixels: NDArray[np.uint8], longest_side: int | None) -> NDArray[np.uint8]:
@@ -53,11 +90,8 @@ def shrink(pixels: NDArray[np.uint8], longest_side: int | None) -> NDArray[np.ui
 
 def read_mask_png(path: Path) -> NDArray[np.uint8]:
     """Read the indices (H, W) uint8 that a palette PNG, or a grey one, stores."""
-    try:
-        with Image.open(path) as picture:
-            mode, stored = picture.mode, np.array(picture)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise unreadable("mask", path, error) from error
+    with opened("mask", path) as picture:
+        mode, stored = picture.mode, np.array(picture)
     if mode not in ("P", "L"):
         raise InputError(
             f"{path}: a mask of mode {mode}; save class indices as a palette or grey PNG"
@@ -97,9 +131,17 @@ def voc_palette() -> NDArray[np.uint8]:
     return np.sum(bits, axis=0).astype(np.uint8)
 
 
-def unreadable(what: str, path: Path, error: Exception) -> InputError:
+def unreadable(what: str, path: Path, error: BaseException) -> InputError:
     """Return the error that says whether the file `what` is missing or damaged."""
     if not path.is_file():
+        if other := next((each for each in _siblings(path) if each.is_file()), None):
+            return InputError(f"{path}: no such {what}; it is there as {other.name}, rename it")
         return InputError(f"{path}: no such {what}; add it or take its id out of the split")
-    reason = " ".join(str(error).split())
+    reason = " ".join(str(error).split()) or type(error).__name__
     return InputError(f"{path}: the {what} is damaged ({reason}); replace the file")
+
+
+def _siblings(path: Path) -> Iterator[Path]:
+    """Where the same picture may lie under another ending."""
+    for ending in ("jpg", "jpeg", "png", "bmp", "webp"):
+        yield from (path.with_name(f"{path.stem}.{each}") for each in (ending, ending.upper()))

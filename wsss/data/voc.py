@@ -155,7 +155,7 @@ class VocFolder:
 
     def splits(self) -> list[str]:
         """Return the names of the splits, sorted."""
-        return sorted(path.stem for path in self._lists.glob("*.txt"))
+        return sorted(path.stem for path in self._lists.glob("[!.]*.txt"))
 
     def ids(self, split: str) -> list[str]:
         """Return the ids of `split` in the order of its file; blank lines are skipped."""
@@ -179,7 +179,7 @@ class VocFolder:
                 raise InputError(
                     f"{path}, line {line}: {text!r} is on line {ids[text]} too; remove one"
                 )
-            if len(text.split()) > 1 or "/" in text or "\\" in text:
+            if len(text.split()) > 1 or {"/", "\\"} & set(text) or not _is_name(text):
                 raise InputError(f"{path}, line {line}: {text!r:.80} is no id; write one a line")
             ids[text] = line
         if not ids:
@@ -188,19 +188,19 @@ class VocFolder:
 
     def has_image(self, image_id: str) -> bool:
         """Whether there is a file for the image."""
-        return self._image_path(image_id).is_file()
+        return self.picture_path(image_id).is_file()
 
     def has_mask(self, image_id: str) -> bool:
         """Whether there is a mask for the image."""
-        return self._mask_path(image_id).is_file()
+        return self.mask_path(image_id).is_file()
 
     def size(self, image_id: str) -> tuple[int, int]:
         """Return height and width of the stored image in pixels, from its header alone."""
-        return read_image_size(self._image_path(image_id))
+        return read_image_size(self.picture_path(image_id))
 
     def image(self, image_id: str) -> NDArray[np.uint8]:
         """Return the image, (H, W, 3) uint8 RGB; `InputError` if it is missing or damaged."""
-        return shrink(read_image(self._image_path(image_id)), self._longest_side)
+        return shrink(read_image(self.picture_path(image_id)), self._longest_side)
 
     def mask(self, image_id: str) -> NDArray[np.uint8]:
         """Return the mask, (H, W) uint8: 0 background, 1..C `classes`, 255 ignore.
@@ -211,7 +211,7 @@ class VocFolder:
             The mask is missing or damaged, is not made of class indices, or has another size
             than its image.
         """
-        path = self._mask_path(image_id)
+        path = self.mask_path(image_id)
         if not path.is_file():
             raise InputError(f"{path}: no such mask; evaluation needs masks, training does not")
         return self.index_map(path, image_id)
@@ -234,7 +234,7 @@ class VocFolder:
 
     def image_labels(self, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Return the image-level labels (N, C) of N images, columns in the order of `classes`."""
-        source = self._label_source()
+        source = self.label_source
         if source is None:
             raise InputError(
                 f"{self.root}: no image-level labels; training needs labels.csv, "
@@ -246,7 +246,7 @@ class VocFolder:
 
     def find_labels(self, ids: Sequence[str]) -> Rows:
         """Return the labels (C,) of those of `ids` that have any."""
-        source = self._label_source()
+        source = self.label_source
         if source is None:
             return {}
         rows = find_labels(
@@ -278,8 +278,8 @@ class VocFolder:
         keep = self._subset.keep if self._subset else ""
         lists = [self._listed(split) for split in splits if split in self.splits()]
         read = {each for ids in lists for each in ids}
-        labels = self._label_source()
-        paths = [*map(self._image_path, sorted(read)), *map(self._mask_path, sorted(read))]
+        labels = self.label_source
+        paths = [*map(self.picture_path, sorted(read)), *map(self.mask_path, sorted(read))]
         if labels is not None and labels.is_dir():
             paths += [labels / f"{each}.xml" for each in sorted(read)]
         elif labels is not None:
@@ -306,12 +306,12 @@ class VocFolder:
         every_id = sorted({image_id for ids in listed.values() for image_id in ids})
         labels = self.find_labels(every_id)
         for image_id in every_id:
-            path = self._image_path(image_id)
+            path = self.picture_path(image_id)
             try:
                 add(path.read_bytes())
             except OSError as error:
                 raise unreadable("image", path, error) from error
-            add(self._mask_path(image_id).read_bytes() if self.has_mask(image_id) else b"")
+            add(self.mask_path(image_id).read_bytes() if self.has_mask(image_id) else b"")
             add(labels[image_id].tobytes() if image_id in labels else b"")
         return digest.hexdigest()
 
@@ -319,12 +319,14 @@ class VocFolder:
     def _lists(self) -> Path:
         return self.root / "ImageSets" / "Segmentation"
 
-    def _image_path(self, image_id: str) -> Path:
+    def picture_path(self, image_id: str) -> Path:
+        """Return where an image lies, or should."""
         path = self.root / "JPEGImages" / f"{image_id}.jpg"
         stored = path.with_suffix(".png")  # as `wsss train` keeps what is no JPEG
         return stored if not path.is_file() and stored.is_file() else path
 
-    def _mask_path(self, image_id: str) -> Path:
+    def mask_path(self, image_id: str) -> Path:
+        """Return where the mask of an image lies, or should."""
         return self.root / "SegmentationClass" / f"{image_id}.png"
 
     def _require_layout(self) -> None:
@@ -374,11 +376,18 @@ class VocFolder:
             new_index[1 + self.every_class.index(name)] = index
         return new_index
 
-    def _label_source(self) -> Path | None:
+    @property
+    def label_source(self) -> Path | None:
+        """Where the image-level labels are read from; None if the folder has none."""
         if self._labels is not None:
             return self._labels
         usual = (self.root / name for name in ("labels.csv", "cls_labels.npy", "Annotations"))
         return next((path for path in usual if path.exists()), None)
+
+
+def _is_name(text: str) -> bool:
+    """Whether files can be called so, and a terminal shows it as it is."""
+    return text.isprintable() and len(text.encode(errors="replace")) <= 200
 
 
 def _lines(path: Path) -> list[str]:

@@ -57,17 +57,17 @@ class SbdFolder:
     def __init__(self, root: str | Path) -> None:
         for place in (".", "cls", "dataset/cls", "benchmark_RELEASE/dataset/cls"):
             self.masks = Path(root) / place
-            if self.masks.is_dir() and any(self.masks.glob("*.mat")):
+            if self.masks.is_dir() and any(self.masks.glob("[!.]*.mat")):
                 return
         raise InputError(f"{root}: no masks of SBD; give the folder that holds cls/ID.mat")
 
     def ids(self) -> list[str]:
         """Return the ids of all images that have a mask, sorted."""
-        return sorted(path.stem for path in self.masks.glob("*.mat"))
+        return sorted(path.stem for path in self.masks.glob("[!.]*.mat"))
 
     def fingerprint(self) -> str:
         """Tell one SBD from another by the names and sizes of its files, without reading them."""
-        files = sorted((path.name, path.stat().st_size) for path in self.masks.glob("*.mat"))
+        files = sorted((path.name, path.stat().st_size) for path in self.masks.glob("[!.]*.mat"))
         return hashlib.sha256(repr(files).encode()).hexdigest()
 
     def has_mask(self, image_id: str) -> bool:

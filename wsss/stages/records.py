@@ -21,6 +21,10 @@ SCORE = ["identity", "testing", "table", "row", "column"]
 """What makes a line of ``scores.csv`` one of its own: a training may stand in several tables."""
 
 
+HIGHEST = {"miou": 100, "mIoU": 100, "right": 1, "wrong": 1}
+"""Numbers that must be there, and how large they can be; none is below 0."""
+
+
 class Records:
     """What a folder such as ``results/photo`` holds: one more source that a store reads.
 
@@ -94,7 +98,31 @@ class Records:
             raise InputError(f"{path}: cannot be read as CSV ({error})") from error
         if absent := set(columns) - set(frame.columns):
             raise InputError(f"{path}: no column {min(absent)!r}; record it anew")
+        _require_possible(path, frame)
         return frame
+
+
+def _require_possible(path: Path, frame: pd.DataFrame) -> None:
+    """Refuse numbers that cannot be, and two lines that would stand for one number."""
+    for column in frame.columns.intersection(list(HIGHEST)):
+        values = pd.to_numeric(frame[column], errors="coerce")
+        wrong = ~values.between(0, HIGHEST[column])  # not a number is not between, either
+        if column == "mIoU":  # of seeds, that may be of no class at all
+            wrong &= ~frame[column].isna()
+        if wrong.any():
+            line = int(wrong.to_numpy().argmax())
+            raise InputError(
+                f"{path}, line {line + 2}: {column} is {frame[column].iloc[line]}, which is not "
+                f"from 0 to {HIGHEST[column]}; record it anew"
+            )
+    named = [each for each in (*SCORE, "epoch") if each in frame.columns]
+    twice = frame.duplicated(named)
+    if twice.any():
+        line = int(twice.to_numpy().argmax())
+        raise InputError(
+            f"{path}, line {line + 2}: {frame['identity'].iloc[line]!s:.20} stands there twice; "
+            "remove one line"
+        )
 
 
 def keep_scores(lines: pd.DataFrame, folder: Path) -> None:

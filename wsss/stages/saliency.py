@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -174,7 +175,10 @@ def check_maps(data: Path) -> tuple[list[str], list[str]]:
         ], []
     notes, problems, checked = [], [], {}
     for split in folder.splits():
-        ids = [each for each in folder.ids(split) if folder.has_image(each)]
+        try:
+            ids = [each for each in folder.ids(split) if folder.has_image(each)]
+        except InputError:  # said by the check of the folder
+            continue
         lacking = [each for each in ids if not (maps / f"{each}.png").is_file()]
         notes.append(f"{split}: {len(ids) - len(lacking)} saliency maps for {len(ids)} images")
         if 0 < len(lacking) < len(ids):
@@ -183,5 +187,8 @@ def check_maps(data: Path) -> tuple[list[str], list[str]]:
                 f"first is {lacking[0]}; training on this split needs all or none"
             )
         checked |= dict.fromkeys(set(ids) - set(lacking))
-    ids = sorted(checked)
-    return notes, problems + check_saliency(maps, ids, (folder.size(each) for each in ids))
+    sizes = {}
+    for each in sorted(checked):
+        with suppress(InputError):  # a damaged image: said there, too
+            sizes[each] = folder.size(each)
+    return notes, problems + check_saliency(maps, sizes, sizes.values())
