@@ -16,6 +16,7 @@ from wsss.data.affine import Augmentation
 from wsss.inference import Protocol, infer_cams, infer_logits
 from wsss.losses import weighted_selective_loss
 from wsss.models import Head, Network, get_model
+from wsss.seeds import crf_seed, threshold_seed
 from wsss.training import History, Schedule, fit, isolated_randomness
 from wsss.training.tasks import segmenter_loss, segmenter_sample
 
@@ -138,3 +139,16 @@ def _alike(found: Tensor | None, wanted: Tensor | None, most: float) -> None:
     assert wanted is not None
     wanted = wanted.detach().double().cpu()
     assert (found.detach().double().cpu() - wanted).norm() <= most * wanted.norm()
+
+
+def test_seeds_stay_on_the_gpu():
+    cam = torch.zeros(1, 2, 8, 10)
+    cam[:, 1, :, 5:] = 0.9
+    image = (cam[:, 1:] * 255).expand(1, 3, 8, 10).byte()
+    for seed in (
+        lambda image, cam: crf_seed(image, cam, cam[:, 1]),
+        lambda _, cam: threshold_seed(cam, cam[:, 1]),
+    ):
+        there = seed(image.to(DEVICE), cam.to(DEVICE).requires_grad_())
+        assert there.device.type == DEVICE
+        assert torch.equal(there.cpu(), seed(image, cam))

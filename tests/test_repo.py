@@ -37,8 +37,9 @@ def tracked_files() -> list[Path]:
 
 
 def requirements() -> list[Requirement]:
-    """Every declared requirement, those of the optional groups included."""
-    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    """Every declared requirement, but for the libraries that the how-to page is about."""
+    optional = PROJECT["optional-dependencies"]
+    groups = [PROJECT["dependencies"], *(optional[name] for name in optional if name != "howto")]
     return [Requirement(line) for group in groups for line in group]
 
 

@@ -114,6 +114,59 @@ def test_shapes_that_do_not_fit_are_quoted() -> None:
         crf_seed(torch.zeros(2, 3, 4, 6, dtype=torch.uint8), cam, torch.zeros(2, 4, 5))
 
 
+def threshold(_: Tensor, cam: Tensor, saliency: Tensor) -> Tensor:
+    return threshold_seed(cam, saliency)
+
+
+BOTH = pytest.mark.parametrize("make", [threshold, crf_seed])
+
+
+def maps(classes: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    """Image (1, 3, 6, 7), maps (1, C, 6, 7) that show class 1 on the left, and saliency."""
+    cam = torch.zeros(1, classes, 6, 7)
+    cam[:, 0, :, :3] = 0.9
+    return (255 * (cam[:, :1] > 0)).expand(1, 3, 6, 7).byte(), cam, cam[:, 0].clone()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda cam, saliency: (cam / cam.amax((2, 3), keepdim=True), saliency), "CAM.*NaN"),
+        (lambda cam, saliency: (cam, saliency * np.nan), "nan to nan.*without NaN"),
+        (lambda cam, saliency: (cam, saliency * 255), r"0 to 229.5; it is in \[0, 1\]"),
+        (lambda cam, saliency: (cam, saliency - 0.1), r"-0.1 to 0.8; it is in \[0, 1\]"),
+        (lambda cam, saliency: (cam, (saliency * 255).byte()), "torch.uint8.*divide by 255"),
+        (lambda cam, saliency: (cam.expand(1, 2, 6, 7).repeat(1, 128, 1, 1), saliency), "254"),
+    ],
+    ids=["zero by zero", "NaN", "0 to 255", "negative", "bytes", "256 classes"],
+)
+def test_maps_that_make_no_seed_are_refused(make, spoil, says) -> None:
+    image, cam, saliency = maps()
+    with pytest.raises(InputError, match=says):
+        make(image, *spoil(cam, saliency))
+
+
+@BOTH
+def test_the_last_label_does_not_wrap(make) -> None:
+    image, cam, saliency = maps(254)
+    assert make(image, cam.flip(1), saliency)[0, 0, 0] == 254
+
+
+@BOTH
+def test_maps_with_a_gradient_make_the_same_seed(make) -> None:
+    image, cam, saliency = maps()
+    seed = make(image, cam.requires_grad_(), saliency.requires_grad_())
+    assert not seed.requires_grad
+    assert torch.equal(seed, make(image, cam.detach(), saliency.detach()))
+
+
+@pytest.mark.parametrize("ignore_index", [-100, 0, 2, 256])
+def test_an_unknown_label_that_wraps_or_means_a_class_is_refused(ignore_index: int) -> None:
+    with pytest.raises(InputError, match=f"ignore_index is {ignore_index}"):
+        threshold_seed(*maps()[1:], ignore_index=ignore_index)
+
+
 # --- CRF -----------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wsss.crf import DenseCRF
 from wsss.errors import InputError
-from wsss.seeds.rule import check_shapes
+from wsss.seeds.rule import check_maps
 
 SMALLEST_SCORE = 1e-5  # the unary energy of a score of zero is -log of this
 
@@ -75,12 +75,14 @@ def crf_seed(
     Returns
     -------
     (N, H, W) uint8
-        0 background, 1 to C the classes.
+        0 background, 1 to C the classes, on the device of the saliency. The CRF itself runs on the
+        CPU, and no gradient flows.
 
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit, C is over 254, a map holds NaN, or saliency is not float in
+        [0, 1].
 
     Examples
     --------
@@ -95,7 +97,7 @@ def crf_seed(
     ----------
     Fan et al., Sec. 4.2, third paragraph; Krähenbühl and Koltun, NIPS 2011.
     """
-    check_shapes(cam, saliency)
+    check_maps(cam, saliency)
     if image.shape != (len(cam), 3, *cam.shape[2:]):
         raise InputError(
             f"crf_seed: image {tuple(image.shape)} and CAM {tuple(cam.shape)} do not fit; they "
@@ -103,7 +105,7 @@ def crf_seed(
         )
     seeds = [
         crf_seeds_of_image(
-            pixels.permute(1, 2, 0).numpy(), [maps], salient, crf=crf, cam_floor=cam_floor
+            pixels.permute(1, 2, 0).cpu().numpy(), [maps], salient, crf=crf, cam_floor=cam_floor
         )[0]
         for pixels, maps, salient in zip(image, cam, saliency, strict=True)
     ]
@@ -143,7 +145,12 @@ def crf_seeds_of_image(
     Returns
     -------
     list of (H, W) uint8
-        K seeds.
+        K seeds, on the device of the saliency.
+
+    Raises
+    ------
+    InputError
+        As `crf_seed`.
 
     Examples
     --------
@@ -152,6 +159,10 @@ def crf_seeds_of_image(
     >>> [int(seed[0, 0]) for seed in crf_seeds_of_image(image, cams, torch.full((8, 8), 0.9))]
     [0, 2]
     """
+    for cam in cams:
+        check_maps(cam[None], saliency[None])
+    device, saliency = saliency.device, saliency.detach().cpu()
+    cams = [cam.detach().cpu() for cam in cams]
     seeds = [torch.zeros(saliency.shape, dtype=torch.uint8) for _ in cams]
     background = (1 - saliency)[None]
     seen = [(cam.amax((1, 2)) > 0).nonzero()[:, 0] for cam in cams]
@@ -169,4 +180,4 @@ def crf_seeds_of_image(
         labels = torch.cat([torch.zeros(1, dtype=torch.long), present + 1]).to(torch.uint8)
         for k, each in zip(members, probabilities, strict=True):
             seeds[k] = labels[torch.from_numpy(each).argmax(0)]
-    return seeds
+    return [seed.to(device) for seed in seeds]

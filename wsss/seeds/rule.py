@@ -10,6 +10,9 @@ from torch import Tensor
 
 from wsss.errors import InputError
 
+MOST_CLASSES = 254
+ROUNDING = 1e-3
+
 
 @runtime_checkable
 class SeedRule(Protocol):
@@ -50,16 +53,33 @@ class SeedRule(Protocol):
         ...
 
 
-def check_shapes(cam: Tensor, saliency: Tensor) -> None:
-    """Refuse maps and saliency that do not belong together.
+def check_maps(cam: Tensor, saliency: Tensor) -> None:
+    """Refuse maps and saliency of which no seed can be made.
 
     Raises
     ------
     InputError
-        If they are not (N, C, H, W) and (N, H, W).
+        If they are not (N, C, H, W) and (N, H, W), there are more classes than a seed of bytes
+        has labels, a map holds NaN or infinity, or saliency is not float in [0, 1].
     """
     if cam.ndim != 4 or saliency.shape != (len(cam), *cam.shape[2:]):
         raise InputError(
             f"CAM {tuple(cam.shape)} and saliency {tuple(saliency.shape)} do not fit; they are "
             "(N, C, H, W) and (N, H, W)"
         )
+    if cam.shape[1] > MOST_CLASSES:
+        raise InputError(
+            f"CAM {tuple(cam.shape)} has {cam.shape[1]} classes; a seed is uint8 and holds at most "
+            f"{MOST_CLASSES} beside background and unknown"
+        )
+    if not cam.isfinite().all():
+        raise InputError(
+            f"CAM {tuple(cam.shape)} holds NaN or infinity; of a map that is zero everywhere, "
+            "Eq. 3 divides zero by zero: leave it zero"
+        )
+    if not saliency.is_floating_point():
+        raise InputError(f"saliency is {saliency.dtype}; it is float in [0, 1], so divide by 255")
+    # Interpolation may leave the range by a rounding error. NaN fails both comparisons.
+    if not ((saliency > -ROUNDING) & (saliency < 1 + ROUNDING)).all():
+        low, high = saliency.min().item(), saliency.max().item()
+        raise InputError(f"saliency is {low:g} to {high:g}; it is in [0, 1], without NaN")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wsss.errors import InputError
-from wsss.seeds.rule import check_shapes
+from wsss.seeds.rule import check_maps
 
 ClassConflict = Literal["argmax", "unknown"]
 
@@ -67,7 +67,7 @@ def threshold_seed(
     cam : (N, C, H, W) float
         Normalised class activation maps at image resolution, zero for absent classes.
     saliency : (N, H, W) float
-        In [0, 1], high on what stands out.
+        In [0, 1], high on what stands out. On the device of the maps.
     foreground_above : float
         CAM threshold (Sec. 4.2: 0.1).
     background_below : float
@@ -79,17 +79,18 @@ def threshold_seed(
         leaves little of an image with two classes. Not settled by the paper; low to medium
         confidence.
     ignore_index : int
-        Label of unknown pixels.
+        Label of unknown pixels, C + 1 to 255.
 
     Returns
     -------
     (N, H, W) uint8
-        0 background, 1 to C the classes, `ignore_index` unknown.
+        0 background, 1 to C the classes, `ignore_index` unknown. No gradient flows.
 
     Raises
     ------
     InputError
-        If the shapes do not fit or `class_conflict` is neither.
+        If the shapes do not fit, C is over 254, a map holds NaN, saliency is not float in [0, 1],
+        or another argument is out of range.
 
     Examples
     --------
@@ -105,10 +106,15 @@ def threshold_seed(
     ----------
     Fan et al., Sec. 4.2, second paragraph.
     """
-    check_shapes(cam, saliency)
+    check_maps(cam, saliency)
     if class_conflict not in get_args(ClassConflict):
         raise InputError(
             f"threshold_seed: class_conflict is {class_conflict!r}; choose 'argmax' or 'unknown'"
+        )
+    if not cam.shape[1] < ignore_index <= 255:
+        raise InputError(
+            f"threshold_seed: ignore_index is {ignore_index}; beside {cam.shape[1]} classes "
+            f"in uint8 it is {cam.shape[1] + 1} to 255"
         )
     score, label = cam.max(1)
     foreground, background = score > foreground_above, saliency < background_below
