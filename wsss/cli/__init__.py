@@ -70,6 +70,9 @@ def plan(
     share: Annotated[
         float, typer.Option(min=1e-3, max=1.0, help="Share of it that is supposed to be reached.")
     ] = 0.4,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="Cores beside the GPU; default: of this machine.")
+    ] = None,
 ) -> None:
     """Count what the tables need, without running anything.
 
@@ -88,7 +91,7 @@ def plan(
         saliency=saliency,
         classes=names(classes),
     )
-    typer.echo(make_plan(lab, Gpu(tflops, share)))
+    typer.echo(make_plan(lab, Gpu(tflops, share), cores))
 
 
 def _interrupted(*_: object) -> NoReturn:

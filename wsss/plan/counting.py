@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
+from wsss.plan.budget import COSTS, told
 from wsss.plan.flops import Gpu, calculation, kind_of
-from wsss.stages import Stage, graph
-
-COSTS = Path(__file__).parents[1] / "costs.csv"
-"""Seconds and megabytes of each kind of stage, measured by ``scripts/measure_costs.py``."""
+from wsss.stages import Scenes, Stage, graph
 
 KINDS = {
     "classifiers": ("classifier",),
@@ -33,7 +31,7 @@ def counts(stages: Sequence[Stage]) -> dict[str, int]:
     return {kind: sum(found[name] for name in names) for kind, names in KINDS.items()}
 
 
-def plan(lab: Pipeline, gpu: Gpu | None = None) -> str:
+def plan(lab: Pipeline, gpu: Gpu | None = None, cores: int | None = None) -> str:
     """Describe what the tables need and how much of it is there.
 
     Parameters
@@ -42,6 +40,8 @@ def plan(lab: Pipeline, gpu: Gpu | None = None) -> str:
         Profile, data, results and random seeds.
     gpu : Gpu, optional
         What the calculation for networks that nobody has timed supposes.
+    cores : int, optional
+        How many work beside a GPU, by default those of this machine.
 
     Returns
     -------
@@ -77,6 +77,8 @@ def plan(lab: Pipeline, gpu: Gpu | None = None) -> str:
     lines += [estimate(missing, profile.name)]
     measured = set(_costs(profile.name).index)
     untimed = [stage for stage in missing if kind_of(stage) not in measured]
+    if untimed and not isinstance(lab.source, Scenes):
+        lines += ["", *told(untimed, lab, cores or os.cpu_count() or 1)]
     return "\n".join([*lines, *_calculated(calculation(untimed, lab, gpu), gpu or Gpu())])
 
 

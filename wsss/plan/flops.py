@@ -134,6 +134,15 @@ def count_images(images: Images, pipeline: Pipeline) -> int:
     return len(images.source.folder(pipeline.data).ids(images.split))
 
 
+def image_size(pipeline: Pipeline) -> tuple[int, int]:
+    """Usual height and width of an image, as the source shows it."""
+    source = pipeline.source
+    if isinstance(source, Scenes):
+        return SCENE
+    height, width = (round(n * (source.longest_side or max(PHOTO)) / max(PHOTO)) for n in PHOTO)
+    return height, width
+
+
 def calculation(
     stages: Sequence[AnyStage], pipeline: Pipeline, gpu: Gpu | None = None
 ) -> pd.DataFrame:
@@ -201,12 +210,8 @@ def _whole_image(
     network: NetworkSpec, head: Head, channels: int, pipeline: Pipeline, scale: float
 ) -> int:
     """Operations on one whole image, resized and padded as for inference."""
-    source = pipeline.source
-    size = SCENE if isinstance(source, Scenes) else PHOTO
-    if not isinstance(source, Scenes) and source.longest_side:
-        size = tuple(round(length * source.longest_side / max(PHOTO)) for length in PHOTO)
-    stride = _output_stride(network.name, network.width, head)
-    height, width = (padded_length(scaled_length(length, scale), stride) for length in size)
+    stride = output_stride(network.name, network.width, head)
+    height, width = (padded_length(scaled_length(n, scale), stride) for n in image_size(pipeline))
     return forward_flops(network, head, channels, (height, width))
 
 
@@ -222,6 +227,7 @@ def _forward_flops(
 
 
 @lru_cache(maxsize=16)
-def _output_stride(name: str, width: float, head: Head) -> int:
+def output_stride(name: str, width: float, head: Head) -> int:
+    """Pixels of the input from one feature of a network to the next."""
     with torch.device("meta"):
         return get_model(name, head=head, num_classes=1, width=width).output_stride
