@@ -166,3 +166,12 @@ def test_module_opens_with_one_sentence(path):
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     assert docstring, "no docstring"
     assert docstring.splitlines()[0].endswith(".")
+
+
+def test_the_wheel_carries_the_records_that_the_command_reads():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    listed = settings["data-files"]
+    carried = {path for patterns in listed.values() for p in patterns for path in ROOT.glob(p)}
+    assert carried == set(ROOT.glob("results/*/*.csv"))
+    for folder, patterns in listed.items():
+        assert all(p.startswith(folder.removeprefix("share/wsss/")) for p in patterns)

@@ -133,7 +133,7 @@ def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):
     with pytest.raises(InputError, match=r"damaged, model\.pt has changed"):
         load_segmenter(tmp_path / "model")
     with pytest.raises(InputError, match="no saved segmenter"):
-        load_segmenter(tmp_path)
+        load_segmenter(tmp_path / "absent")
 
 
 def test_an_onnx_file_says_what_torch_says(tmp_path, rng):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,9 @@ from wsss.files import atomic_write
 from wsss.paper import Testing
 
 CLONE = Path(__file__).resolve().parents[2]
-RESULTS = CLONE / "results" if (CLONE / "notebooks").is_dir() else Path("results")
-"""In the clone, wherever a command or a notebook is run; without one, in the folder at hand."""
+CLONED = (CLONE / "notebooks").is_dir()
+RESULTS = CLONE / "results" if CLONED else Path(sys.prefix, "share", "wsss", "results")
+"""In the clone, wherever a command or a notebook is run; without one, where the wheel put them."""
 
 SCORE = ["identity", "testing", "table", "row", "column"]
 """What makes a line of ``scores.csv`` one of its own: a training may stand in several tables."""
@@ -105,7 +107,7 @@ class Records:
 def _require_possible(path: Path, frame: pd.DataFrame) -> None:
     """Refuse numbers that cannot be, and two lines that would stand for one number."""
     for column in frame.columns.intersection(list(HIGHEST)):
-        values = pd.to_numeric(frame[column], errors="coerce")
+        values = pd.Series(pd.to_numeric(frame[column], errors="coerce"))
         wrong = ~values.between(0, HIGHEST[column])  # not a number is not between, either
         if column == "mIoU":  # of seeds, that may be of no class at all
             wrong &= ~frame[column].isna()
