@@ -190,7 +190,7 @@ def test_page_and_figure():
     results = results_with(as_claimed)
     html = show_verdicts(results).to_html()
     assert html == show_verdicts(results).to_html()  # no random names
-    assert html.count("supported") == 14
+    assert html.count(">supported</span>") == 14
     rows = show_comparisons(results).to_html().count("<tr>") - 1
     assert rows == sum(len(claim.comparisons) for claim in CLAIMS)
     figure = forest_plot(results)

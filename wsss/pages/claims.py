@@ -18,6 +18,8 @@ from wsss.stages import SegmenterScore, WeightTrace
 BADGES = {
     "supported": "#1a7f4b",
     "contradicted": "#b42318",
+    "mixed": "#6941c6",
+    "none to speak of": "#0b6a8a",
     "undecided": "#6b7280",
     "not asked": "#8a5a00",
 }
@@ -90,8 +92,13 @@ def judged(claim: Claim, differences: pd.DataFrame) -> ClaimResult:
     """Judge a claim by its differences, one line a comparison, one column a random seed."""
     if differences.empty:
         return ClaimResult(claim, differences, None)
-    values, bounds = differences.to_numpy(), BOUNDS[claim.kind]
-    return ClaimResult(claim, differences, judge(values, bounds, every=claim.kind == "best"))
+    judgement = judge(
+        differences.to_numpy(),
+        BOUNDS[claim.kind],
+        every=claim.kind == "best",
+        naught=claim.naught,
+    )
+    return ClaimResult(claim, differences, judgement)
 
 
 def _asked(claim: Claim, lab: Pipeline) -> list[Comparison]:
@@ -182,7 +189,8 @@ def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
     pandas.DataFrame
         ``number``, ``claim``, ``section``, ``unit``; ``paper``, ``mean``, ``low``, ``high``
         (NaN where unknown); ``each`` (tuple, one a random
-        seed); ``from`` and ``to``, between which the claim puts the mean; ``verdict``, ``reason``.
+        seed); ``from`` and ``to``, between which the claim puts the mean; ``verdict``, ``reason``;
+        ``needed``, see `wsss.pages.verdict.Judgement`.
     """
     lines = []
     for result in results:
@@ -202,6 +210,7 @@ def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
             "to": BOUNDS[claim.kind][1],
             "verdict": result.verdict,
             "reason": found.reason + _left_out(result) if found else "its numbers are not there",
+            "needed": found.needed if found else None,
         })  # fmt: skip
     return pd.DataFrame(lines)
 
@@ -226,28 +235,31 @@ def show_verdicts(results: Iterable[ClaimResult]) -> Styler:
 
 
 def show_comparisons(results: Sequence[ClaimResult]) -> Styler:
-    """Show every comparison of every claim: the paper's difference, ours, each random seed."""
+    """Show every comparison of every claim: the paper's difference, ours, what it says."""
     lines = []
     for result in results:
-        claim = result.claim
-        for comparison in claim.comparisons:
-            if comparison.name not in result.differences.index:
-                continue
-            ours = result.differences.loc[comparison.name]
-            paper = claim.in_paper(comparison)
+        claim, judgement = result.claim, result.judgement
+        if judgement is None:
+            continue
+        named = {each.name: each for each in claim.comparisons}
+        for name, found in zip(result.differences.index, judgement.findings, strict=True):
+            ours, paper = result.differences.loc[name], claim.in_paper(named[name])
             spread = f" ± {ours.std():.1f}" if len(ours) > 1 else ""
             lines.append({
                 "": str(claim.number),
-                "comparison": comparison.name,
+                "comparison": name,
                 "paper": _amount(np.nan if paper is None else paper, claim.unit),
                 "ours": _amount(ours.mean(), claim.unit) + spread,
-                "each random seed": "  ".join(_amount(value, claim.unit) for value in ours),
+                "95 % interval": _range(*found.interval),
+                "p (Holm)": f"{found.p:.3f}",
+                "random seeds": str(len(ours)),
+                "verdict": _badge(found.verdict),
             })  # fmt: skip
     return _plain(pd.DataFrame(lines), "comparisons")
 
 
 def count_verdicts(results: Iterable[ClaimResult]) -> str:
-    """Count the verdicts in one sentence, say "2 supported, 0 contradicted, 1 undecided."."""
+    """Count the verdicts in one sentence that names each kind."""
     counts = Counter(result.verdict for result in results)
     named = [f"{counts[name]} {name}" for name in BADGES if name != "not asked" or counts[name]]
     return ", ".join(named) + "."

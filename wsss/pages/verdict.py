@@ -1,19 +1,41 @@
-"""From differences over a few random seeds to a verdict: interval, rule, reason.
+"""From differences over a few random seeds to a verdict: of a comparison, and of a claim.
 
 Not in the paper, which quotes single runs.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
-Verdict = Literal["supported", "contradicted", "undecided"]
+Verdict = Literal["supported", "contradicted", "mixed", "none to speak of", "undecided"]
 Interval = tuple[float, float]
+LEVEL = 0.05  # of a claim, shared among its comparisons
 LEAST_SPREAD = 1e-9  # below it the values are equal but for rounding
+MOST = 1000  # random seeds that anybody may be told to train
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one comparison says.
+
+    Attributes
+    ----------
+    interval : (float, float)
+        95 % t interval of its mean. NaN where it cannot be computed.
+    p : float
+        Of the two-sided t test against the claim's bound, after Holm's correction.
+    verdict : Verdict
+        See `judge`; never "mixed".
+    """
+
+    interval: Interval
+    p: float
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -23,48 +45,64 @@ class Judgement:
     Attributes
     ----------
     mean : float
-        Of the differences that the claim is judged by.
+        Over the comparisons, or of the weakest where each has to hold; shown, not judged.
     each : tuple of float
         The same for every random seed.
     interval : (float, float)
         95 % t interval of `mean`. NaN where it cannot be computed.
-    verdict : {"supported", "contradicted", "undecided"}
+    findings : tuple of Finding
+        One a comparison.
+    verdict : Verdict
         See `judge`.
     reason : str
-        Half a sentence.
+        Half a sentence; of an undecided claim with the number of random seeds that would decide it.
+    needed : int or None
+        That number. None if the claim is decided, or if it is above `MOST` or cannot be told.
     """
 
     mean: float
     each: tuple[float, ...]
     interval: Interval
+    findings: tuple[Finding, ...]
     verdict: Verdict
     reason: str
+    needed: int | None
 
 
-def judge(differences: np.ndarray, claimed: Interval, *, every: bool = False) -> Judgement:
+def judge(
+    differences: np.ndarray, claimed: Interval, *, every: bool = False, naught: float | None = None
+) -> Judgement:
     """Judge a claim by its differences.
 
-    The claim is that its differences lie between two bounds, for example above zero. Judged is
-    their mean: a claim of several comparisons is averaged within each random seed first, and the
-    random seeds are the only units over which the spread is taken, since comparisons of one random
-    seed share classifiers and seeds. With the 95 % t interval of that mean, the verdict is
+    The claim is that its differences lie between two bounds, for example above zero. First every
+    comparison gets a verdict, from a two-sided t test over the random seeds whose p is corrected
+    for the number of comparisons by Holm's method, at 5 %:
 
-    supported
-        if the whole interval lies within the bounds, and so does the mean of every single
-        comparison;
-    contradicted
-        if the whole interval lies outside, or that of a single comparison does, at a level that is
-        shared among the comparisons (Bonferroni);
+    supported, contradicted
+        if its mean is clear of the bounds, inside or outside;
+    none to speak of
+        otherwise, if the 90 % interval lies within ± `naught` (two one-sided tests at 5 %);
     undecided
         otherwise, and always with one random seed or without any spread.
 
-    With `every` no average can make the claim: it is supported if the interval of *each* comparison
-    lies within the bounds (an intersection-union test, which needs no correction), contradicted by
-    a single one as above, and shown by its weakest comparison.
+    Then they are counted. The claim is
 
-    The t interval holds its level with three random seeds if the differences are roughly normal
-    (tested by simulation). The usual percentile bootstrap does not: of three values it makes the
-    range from the least to the largest, which holds the mean in 75 of 100 cases, not 95.
+    mixed
+        if one is supported and one contradicted, or some are supported, but so many none to speak
+        of that half can never be;
+    contradicted
+        if one is contradicted and none supported;
+    supported
+        if at least half are supported and none contradicted;
+    none to speak of
+        if all are;
+    undecided
+        otherwise.
+
+    With `every` no half will do: all have to be supported, and one that is contradicted
+    contradicts the claim. If there is nothing in any comparison, a claim is supported or
+    contradicted by mistake in at most 5 of 100 cases, however the comparisons hang together
+    (Holm's property; tested by simulation).
 
     Parameters
     ----------
@@ -74,6 +112,8 @@ def judge(differences: np.ndarray, claimed: Interval, *, every: bool = False) ->
         The bounds; may be infinite.
     every : bool
         Whether each comparison has to hold by itself.
+    naught : float, optional
+        How large a difference counts as none; without it nothing is "none to speak of".
 
     Returns
     -------
@@ -81,44 +121,109 @@ def judge(differences: np.ndarray, claimed: Interval, *, every: bool = False) ->
 
     Examples
     --------
-    >>> judge(np.array([[1.0, 1.2, 0.9]]), (0, np.inf)).verdict
-    'supported'
+    >>> judge(np.array([[1.0, 1.2, 0.9], [-1.0, -1.1, -1.2]]), (0, np.inf)).verdict
+    'mixed'
     >>> judge(np.array([[1.0, 1.2, -0.9]]), (0, np.inf)).reason
-    'the interval reaches both sides'
+    'p = 0.58; 30 random seeds would decide it, if mean and spread stay'
     """
     differences = np.asarray(differences, float)
-    means = differences.mean(1)
-    weakest = differences[np.argmin(_depth(means, claimed))]
-    each = weakest if every else differences.mean(0)
-    interval = t_interval(each)
-    verdict, reason = _rule(differences, each, interval, claimed, every)
-    return Judgement(float(each.mean()), tuple(map(float, each)), interval, verdict, reason)
+    means, count = differences.mean(1), differences.shape[1]
+    depth = np.minimum(means - claimed[0], claimed[1] - means)
+    each = differences[np.argmin(depth)] if every else differences.mean(0)
+    spreads = differences.std(1, ddof=1) if count > 1 else np.full(len(means), np.nan)
+    spreads = np.where(spreads < LEAST_SPREAD, np.nan, spreads)
+    p, found = compare(means, spreads, count, claimed, naught)
+    verdict = str(conclude(found, every))
+    needed = None
+    if verdict == "undecided" and np.isfinite(spreads).all():
+        counts = np.arange(count + 1, MOST + 1)[:, None]
+        later = conclude(compare(means, spreads, counts, claimed, naught)[1], every)
+        needed = next(iter(counts[later != "undecided", 0].tolist()), None)
+    return Judgement(
+        float(each.mean()),
+        tuple(map(float, each)),
+        t_interval(each),
+        tuple(
+            Finding(t_interval(row), float(each_p), each_verdict)
+            for row, each_p, each_verdict in zip(differences, p, found.tolist(), strict=True)
+        ),
+        verdict,  # pyright: ignore[reportArgumentType]
+        _reason(differences, p, found, verdict, needed),
+        needed,
+    )
 
 
-def _rule(
-    differences: np.ndarray, each: np.ndarray, interval: Interval, claimed: Interval, every: bool
-) -> tuple[Verdict, str]:
-    if not np.isfinite(differences).all():
-        return "undecided", "a figure is missing"
-    if differences.shape[1] < 2:
-        return "undecided", "one random seed has no spread"
-    if np.ptp(each) < LEAST_SPREAD:
-        return "undecided", "the random seeds do not differ"
-    if not every and _outside(interval, claimed):
-        return "contradicted", "the interval lies outside"
-    rows = [row for row in differences if np.ptp(row) >= LEAST_SPREAD]
-    level = 1 - 0.05 / len(differences)
-    if any(_outside(t_interval(row, level), claimed) for row in rows):
-        return "contradicted", "a comparison lies outside"
-    if not _inside(interval, claimed):
-        return "undecided", "the interval reaches both sides"
-    if every and not (
-        len(rows) == len(differences) and all(_inside(t_interval(row), claimed) for row in rows)
-    ):
-        return "undecided", "the interval of a comparison reaches both sides"
-    if (_depth(differences.mean(1), claimed) < 0).any():
-        return "undecided", "a comparison points the other way"
-    return "supported", "the interval lies within"
+def compare(
+    means: np.ndarray,
+    spreads: np.ndarray,
+    counts: int | np.ndarray,
+    claimed: Interval,
+    naught: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give every comparison of a claim its p and its verdict.
+
+    Parameters
+    ----------
+    means, spreads : (..., M) float
+        Mean and standard deviation over random seeds; a spread of NaN leaves it undecided.
+    counts : int or array that broadcasts to them
+        How many random seeds.
+    claimed, naught
+        See `judge`.
+
+    Returns
+    -------
+    p : (..., M) float
+        Two-sided, after Holm's correction over the last axis.
+    verdicts : (..., M) str
+    """
+    error, freedom = spreads / np.sqrt(counts), np.asarray(counts) - 1
+
+    def tail(distance: np.ndarray) -> np.ndarray:
+        return special.stdtr(freedom, -distance / error)
+
+    above, below = means - claimed[0], claimed[1] - means
+    inside = np.maximum(tail(above), tail(below))
+    outside = np.minimum(tail(-above), tail(-below))
+    p = np.fmin(2 * np.fmin(inside, outside), 1.0)
+    order = np.argsort(p, axis=-1)
+    stepped = np.take_along_axis(p, order, -1) * np.arange(p.shape[-1], 0, -1)
+    holm = np.empty_like(p)
+    np.put_along_axis(holm, order, np.maximum.accumulate(np.minimum(stepped, 1.0), -1), -1)
+    clear = holm <= LEVEL
+    none = np.full(p.shape, False)
+    if naught is not None:
+        none = np.maximum(tail(means + naught), tail(naught - means)) <= LEVEL
+    return holm, np.select(
+        [clear & (inside < outside), clear, none],
+        ["supported", "contradicted", "none to speak of"],
+        "undecided",
+    )
+
+
+def conclude(found: np.ndarray, every: bool = False) -> np.ndarray:
+    """Count the verdicts of comparisons, (..., M) str, and conclude the claim's, (...) str.
+
+    Examples
+    --------
+    >>> str(conclude(np.array(["supported", "supported", "undecided"])))
+    'supported'
+    """
+    total = found.shape[-1]
+    asked = total if every else (total + 1) // 2
+    yes, no, none = (
+        (found == name).sum(-1) for name in ("supported", "contradicted", "none to speak of")
+    )
+    return np.select(
+        [
+            (no > 0) & ((yes == 0) | every),
+            (yes > 0) & ((no > 0) | (none > total - asked)),
+            yes >= asked,
+            none == total,
+        ],
+        ["contradicted", "mixed", "supported", "none to speak of"],
+        "undecided",
+    )
 
 
 def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
@@ -133,18 +238,36 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     count = len(values)
     if count < 2:
         return np.nan, np.nan
-    half = stats.t.ppf((1 + level) / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
+    half = reach(count, level) * np.std(values, ddof=1)
     return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
-def _depth(values: np.ndarray, claimed: Interval) -> np.ndarray:
-    """How far inside the bounds; negative outside."""
-    return np.minimum(values - claimed[0], claimed[1] - values)
+def reach(count: int, level: float = 0.95) -> float:
+    """Half the length of the t interval of `count` values, in their standard deviations.
+
+    Examples
+    --------
+    >>> round(reach(3), 1), round(reach(20), 1)
+    (2.5, 0.5)
+    """
+    return float(stats.t.ppf((1 + level) / 2, count - 1) / np.sqrt(count))
 
 
-def _inside(interval: Interval, claimed: Interval) -> bool:
-    return claimed[0] < interval[0] and interval[1] < claimed[1]
-
-
-def _outside(interval: Interval, claimed: Interval) -> bool:
-    return interval[1] < claimed[0] or claimed[1] < interval[0]
+def _reason(
+    differences: np.ndarray, p: np.ndarray, found: np.ndarray, verdict: str, needed: int | None
+) -> str:
+    if not np.isfinite(differences).all():
+        return "a figure is missing"
+    if differences.shape[1] < 2:
+        return "one random seed has no spread"
+    if (np.ptp(differences, axis=1) < LEAST_SPREAD).all():
+        return "the random seeds do not differ"
+    counts = Counter(found.tolist())
+    said = ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    if len(found) == 1:
+        said = f"p = {p[0]:.2g}"
+    if verdict != "undecided":
+        return said
+    if needed is None:
+        return f"{said}; {MOST} random seeds would not decide it"
+    return f"{said}; {needed} random seeds would decide it, if mean and spread stay"

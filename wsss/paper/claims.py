@@ -67,6 +67,11 @@ class Claim:
         """What its differences are measured in."""
         return {"share": "%", "weights": "% of all weights"}.get(self.kind, "mIoU")
 
+    @property
+    def naught(self) -> float | None:
+        """How large a difference counts as none; None where the unit or the claim knows no such."""
+        return NAUGHT if self.kind in ("gain", "growth", "best") else None
+
     def measure(self, comparison: Comparison, score: Callable[[AnyRecipe], float]) -> float:
         """Take one difference, or one share in percent, from the scores of recipes.
 
