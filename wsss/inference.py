@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -205,8 +205,8 @@ def infer_labels(
     model, images, protocol, batch_size
         As in `predict`.
     threads : int, optional
-        How many CRFs run at once, which changes no label: by default one a core beside a GPU, which
-        would wait for them, and one on a CPU, which would gain nothing.
+        How many work at once, which changes no label: by default one a core at the CRFs beside a
+        GPU, which would wait for them, and one on a CPU, whose cores have stages of their own.
 
     Yields
     ------
@@ -224,6 +224,9 @@ def infer_labels(
     if threads == 1:
         yield from (both(i, logits) for i, logits in every)
         return
+    if not on_gpu:
+        yield from _spread(model, images, protocol, batch_size, threads, both)
+        return
     pending: deque[Future[tuple[int, np.ndarray, np.ndarray]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for i, logits in every:
@@ -231,6 +234,29 @@ def infer_labels(
             if len(pending) > 2 * threads:  # logits are large: the GPU waits in the end
                 yield pending.popleft().result()
         yield from (each.result() for each in pending)
+
+
+def _spread(
+    model: Network,
+    images: Sequence[np.ndarray],
+    protocol: Protocol,
+    batch_size: int,
+    threads: int,
+    both: Callable[[int, Tensor], tuple[int, np.ndarray, np.ndarray]],
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Let each thread take whole batches, the same as one would: sums round as they do there."""
+    stride = prepare(model).output_stride
+    shapes = (_input_lengths(image, protocol.scales, stride) for image in images)
+
+    def one(batch: list[int]) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        chosen = [images[i] for i in batch]
+        found = infer_logits(model, chosen, protocol, batch_size=batch_size)
+        return [both(batch[n], logits) for n, logits in found]
+
+    own = {"initializer": torch.set_num_threads, "initargs": (torch.get_num_threads(),)}
+    with ThreadPoolExecutor(threads, **own) as pool:
+        for found in pool.map(one, batches_of_one_shape(shapes, batch_size)):
+            yield from found
 
 
 @torch.inference_mode()

@@ -217,9 +217,11 @@ def test_data_check_reports_saliency_maps(tmp_path: Path) -> None:
 
 def test_the_paper_profile_is_planned_without_data_and_not_run(tmp_path: Path) -> None:
     done = wsss(
-        "plan", "--profile", "paper", "--rng-seeds", "0", "--runs", tmp_path, "--tflops", "156"
-    )
+        "plan", "--profile", "paper", "--rng-seeds", "0", "--runs", tmp_path, "--tflops", "156",
+        "--cores", "4",
+    )  # fmt: skip
     assert "30 trainings" in done.stdout
+    assert "with 4 cores beside one GPU" in done.stdout
     assert "nothing was timed: networks at 40% of 156 TFLOP/s" in done.stdout
     line = refused(
         "reproduce", "table6", "--profile", "paper", "--runs", tmp_path, "--workers", "1"
