@@ -1,5 +1,6 @@
 """Numbers that prose quotes are those of the records, so that a stale one is found."""
 
+import json
 import re
 from pathlib import Path
 
@@ -71,3 +72,24 @@ def test_the_page_on_tables_shows_how_intervals_shrink(tmp_path: Path) -> None:
     page = (ROOT / "book" / "reading.md").read_text(encoding="utf-8")
     expected = render(lines, "markdown")
     assert expected in page, f"the page should have\n{expected}"
+
+
+QUOTED = {  # on the page of photos: sentence, claim, its comparisons in this order
+    "by {}, {} and {} at 10, 20 and 30 %": (1, ("noise 0.1", "noise 0.2", "noise 0.3")),
+    "threshold seeds gain {} from three scales": (5, ("threshold",)),
+    "threshold seeds gain {} (max) and {} (mean)": (
+        7,
+        ("threshold (t): merged by max", "threshold (t): merged by mean"),
+    ),
+}
+
+
+def test_the_page_of_photos_quotes_its_records(tmp_path: Path) -> None:
+    cells = json.loads((ROOT / "notebooks" / "07_photos.ipynb").read_text())["cells"]
+    text = " ".join(" ".join("".join(cell["source"]) for cell in cells).split())
+    results = judge_claims(Lab("photo", compute="none", runs=tmp_path))
+    for sentence, (number, names) in QUOTED.items():
+        lines = results[number - 1].differences
+        figures = [spread(lines[lines.index.str.lower().str.startswith(n)].iloc[0]) for n in names]
+        quoted = sentence.format(*figures).replace("-0.0", "0.0").replace("-", "−")
+        assert quoted in text, f"the records say: {quoted}"
