@@ -51,6 +51,7 @@ from wsss.stages import (
     WeightTrace,
     choose_saliency,
     default_runs,
+    graph,
     keep_scores,
     run,
 )
@@ -299,8 +300,17 @@ class Pipeline:
         ----------
         numbers : iterable of (Stage, str or None)
             Stages, and which of a score's numbers is meant.
+
+        Raises
+        ------
+        InputError
+            If a stage fails, or a result that is there is not as it was written: of no number is
+            one shown whose images, CAMs, seeds or segmenter are damaged now.
         """
         numbers = list(numbers)
+        computed = [stage for stage, _ in numbers if self.store.done(stage)]
+        for stage in filter(self.store.done, graph(computed)):
+            self.store.folder(stage)
         self.used |= {stage.identity: (stage, way) for stage, way in numbers}
         if self.compute != "none":
             missing = [stage for stage, way in numbers if self.store.missing(stage, way)]

@@ -145,6 +145,7 @@ def run(
     todo = graph(goals, store.done)
     if not todo:
         return
+    store.require_writable()
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
     progress = _Progress(todo, workers, quiet)

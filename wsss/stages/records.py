@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from wsss.errors import InputError
@@ -107,20 +108,20 @@ class Records:
 def _require_possible(path: Path, frame: pd.DataFrame) -> None:
     """Refuse numbers that cannot be, and two lines that would stand for one number."""
     for column in frame.columns.intersection(list(HIGHEST)):
-        values = pd.Series(pd.to_numeric(frame[column], errors="coerce"))
-        wrong = ~values.between(0, HIGHEST[column])  # not a number is not between, either
+        values = np.asarray(pd.to_numeric(frame[column], errors="coerce"), float)
+        wrong = ~((values >= 0) & (values <= HIGHEST[column]))  # true of what is no number, too
         if column == "mIoU":  # of seeds, that may be of no class at all
-            wrong &= ~frame[column].isna()
+            wrong &= frame[column].notna().to_numpy()
         if wrong.any():
-            line = int(wrong.to_numpy().argmax())
+            line = int(wrong.argmax())
             raise InputError(
                 f"{path}, line {line + 2}: {column} is {frame[column].iloc[line]}, which is not "
                 f"from 0 to {HIGHEST[column]}; record it anew"
             )
     named = [each for each in (*SCORE, "epoch") if each in frame.columns]
-    twice = frame.duplicated(named)
+    twice = frame.duplicated(named).to_numpy()
     if twice.any():
-        line = int(twice.to_numpy().argmax())
+        line = int(twice.argmax())
         raise InputError(
             f"{path}, line {line + 2}: {frame['identity'].iloc[line]!s:.20} stands there twice; "
             "remove one line"

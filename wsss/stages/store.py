@@ -79,6 +79,19 @@ class Store:
             raise InputError("this profile reads photos: name their folder by --data or WSSS_DATA")
         return self._data
 
+    def require_writable(self) -> None:
+        """Make the run folder; `InputError` if nothing can be written there."""
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            reason = "" if os.access(self.runs, os.W_OK | os.X_OK) else "no permission"
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+        if reason:
+            raise InputError(
+                f"{self.runs}: results cannot be written there ({reason}); name another folder by "
+                "--runs or WSSS_RUNS"
+            )
+
     def path(self, stage: Stage) -> Path:
         """Where the result of a stage lies, or will."""
         return self.runs / stage.name / stage.identity[:20]
