@@ -64,7 +64,7 @@ def test_a_file_that_holds_none_is_one_line(tmp_path: Path, text: str | None, sa
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        *((none, PROFILES["demo"].rng_seeds) for none in (None, [], "", "[]")),
+        *((none, get_profile("demo").rng_seeds) for none in (None, [], "", "[]")),
         (0, (0,)), ([0], (0,)), ("0", (0,)), ("[0, 1]", (0, 1)), ("2 1", (2, 1)), ((1, 1), (1,)),
     ],
 )  # fmt: skip

@@ -236,5 +236,5 @@ def test_a_dry_run_leaves_no_results(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     kinds = [line.split()[0] for line in done.stdout.splitlines()[1:]]
-    assert {"scenes", "classifier", "cams", "crf_seeds", "segmenter"} <= set(kinds)
+    assert {"scenes", "classifier", "cams", "seeds", "segmenter"} <= set(kinds)
     assert not (tmp_path / "runs").exists()
