@@ -13,6 +13,7 @@ from PIL import Image
 
 from wsss.data.labels import write_labels_csv
 from wsss.data.pictures import write_mask_png
+from wsss.stages import Store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MakeVoc = Callable[..., Path]
@@ -32,6 +33,22 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def contents() -> Callable[[Store], dict[str, bytes]]:
+    """Read all files of a store but those that tell of time and place, and torch's own."""
+
+    def read(store: Store) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(store.runs)): path.read_bytes()
+            for path in store.runs.rglob("*")
+            if path.is_file()
+            and path.name not in ("provenance.json", "SHA256SUMS")
+            and path.suffix not in (".pt", ".lock")
+        }
+
+    return read
 
 
 @pytest.fixture

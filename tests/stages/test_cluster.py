@@ -93,25 +93,14 @@ def test_a_gpu_has_one_stage_at_a_time_and_others_run_beside_it(tmp_path, schedu
     assert [1 for a, b in product(there, elsewhere) if a[0] == b[0] and together(a, b)]
 
 
-def files(store):
-    """Every file of images, CAMs, seeds and scores."""
-    return {
-        str(path.relative_to(store.runs)): path.read_bytes()
-        for path in store.runs.rglob("*")
-        if path.is_file()
-        and path.name not in ("provenance.json", "SHA256SUMS")
-        and path.suffix not in (".pt", ".lock")
-    }
-
-
 @pytest.mark.slow
-def test_a_table_on_a_cluster_has_the_files_of_one_process(tmp_path, scheduler):
+def test_a_table_on_a_cluster_has_the_files_of_one_process(tmp_path, scheduler, contents):
     here = Lab("smoke", runs=tmp_path / "here", workers=1, quiet=True)
     there = Lab("smoke", runs=tmp_path / "there", scheduler=scheduler, quiet=True)
     for lab in (here, there):
         run([each.stage for each in lab.asked("table7")], lab.store, **lab._how)
-    expected = files(here.store)
+    expected = contents(here.store)
     assert {"cams", "seeds", "saliency", "segmenter_score"} <= {n.split("/")[0] for n in expected}
-    assert files(there.store) == expected
+    assert contents(there.store) == expected
     score = there.asked("table7")[0].stage
     assert there.store.provenance(score)["threads"] == 1

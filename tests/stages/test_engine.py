@@ -92,17 +92,6 @@ def result(store: Store, stage: Sum) -> int:
     return int((store.folder(stage) / "sum").read_text())
 
 
-def contents(store: Store) -> dict[str, bytes]:
-    """All files but those that tell of time and place."""
-    return {
-        str(path.relative_to(store.runs)): path.read_bytes()
-        for path in store.runs.rglob("*")
-        if path.is_file()
-        and path.name not in ("provenance.json", "SHA256SUMS")
-        and path.suffix not in (".pt", ".lock")
-    }
-
-
 def test_graph_is_every_stage_once_after_its_parents(log: Path) -> None:
     goal = diamond(log)
     order = graph([goal, goal.parents_[1], goal])
@@ -225,7 +214,7 @@ def test_folders_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_two_workers_make_what_one_process_makes(
-    tmp_path: Path, log: Path, make_voc: MakeVoc
+    tmp_path: Path, log: Path, make_voc: MakeVoc, contents: Callable[[Store], dict[str, bytes]]
 ) -> None:
     data = make_voc(6, size=(24, 32))
     source = Photos().at(data)

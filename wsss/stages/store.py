@@ -20,7 +20,7 @@ from wsss.errors import InputError
 from wsss.files import find_damage, seal
 from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
-from wsss.stages.records import CLONE, Records
+from wsss.stages.records import CLONE, CLONED, Records
 from wsss.stages.stage import Stage, canonical_json
 
 CHECKPOINT = "checkpoint.pt"
@@ -255,7 +255,7 @@ def default_runs() -> Path:
     """
     if named := os.environ.get("WSSS_RUNS"):
         return Path(named)
-    return CLONE / "runs" if (CLONE / "notebooks").is_dir() else Path("runs")
+    return CLONE / "runs" if CLONED else Path("runs")
 
 
 def _keep_only(part: Path, patterns: Sequence[str]) -> None:
