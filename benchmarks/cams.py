@@ -19,9 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from wsss.cam import normalise_cams
+from wsss.cam import infer_cams, normalise_cams
 from wsss.grid import padded_length, scaled_length
-from wsss.inference import infer_cams
 from wsss.models import get_model
 from wsss.models.network import Network
 

@@ -42,19 +42,13 @@ from photos import photo as drawn_photo
 from PIL import Image
 from torch import Tensor, nn
 
+from wsss.cam import infer_cams
 from wsss.crf import PRESETS
 from wsss.data.affine import Augmentation
 from wsss.data.packed import PackedArrays, pack
 from wsss.grid import feature_spacing, to_pixels
-from wsss.inference import (
-    SCALES,
-    Protocol,
-    infer_cams,
-    infer_labels,
-    infer_logits,
-    label_map,
-    network_input,
-)
+from wsss.inference import SCALES, Protocol, infer_labels, infer_logits, label_map
+from wsss.inputs import network_input
 from wsss.losses import count_votes, weighted_selective_loss
 from wsss.models import Head, Network, get_model
 from wsss.pipeline import Pipeline

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from wsss import Lab
+from wsss.choices import SeedChoices, Training
 from wsss.data.scenes import write_scenes
 from wsss.models import NETWORKS, NetworkEntry
 from wsss.paper import Recipe
-from wsss.profiles import SeedChoices, Training, smoke
+from wsss.profiles import smoke
 from wsss.seeds import SEED_TYPES, SeedRule
 from wsss.stages import NetworkSpec, Photos
 

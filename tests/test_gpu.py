@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from wsss.cam import infer_cams
 from wsss.data.affine import Augmentation
-from wsss.inference import Protocol, infer_cams, infer_logits
+from wsss.inference import Protocol, infer_logits
 from wsss.losses import weighted_selective_loss
 from wsss.models import Head, Network, get_model
 from wsss.seeds import crf_seed, threshold_seed

@@ -8,21 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss.cam import class_activation_maps, normalise_cams
+from wsss.cam import cam_at_pixels, class_activation_maps, infer_cams, normalise_cams
 from wsss.crf import DenseCRF
 from wsss.errors import InputError
 from wsss.grid import padded_length, scaled_length
-from wsss.inference import (
-    SCALES,
-    Protocol,
-    batches_of_one_shape,
-    cam_at_pixels,
-    infer_cams,
-    infer_labels,
-    infer_logits,
-    label_map,
-    predict,
-)
+from wsss.inference import SCALES, Protocol, infer_labels, infer_logits, label_map, predict
+from wsss.inputs import batches_of_one_shape
 from wsss.models import get_model
 from wsss.models.network import SCENES, Network
 from wsss.training import isolated_randomness

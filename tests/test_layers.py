@@ -41,7 +41,7 @@ def test_imports_go_down_only():
     ("module", "line"),
     [
         ("errors.py", "import wsss.cli"),  # from the bottom to the top
-        ("cam.py", "def f():\n    import wsss.metrics"),  # sideways, inside a function
+        ("noise.py", "def f():\n    import wsss.metrics"),  # sideways, inside a function
     ],
 )
 def test_a_planted_import_is_found(copied_tree, module, line):

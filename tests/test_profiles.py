@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from wsss.choices import CamChoices, SeedChoices, Weighting
 from wsss.data.affine import Augmentation
 from wsss.data.voc import VOC_CLASSES, Subset, VocFolder
 from wsss.errors import InputError
 from wsss.models.weights import WEIGHTS
 from wsss.paper import TABLES, PilotRecipe, Recipe
 from wsss.pipeline import Pipeline
-from wsss.profiles import ANIMALS, PROFILES, CamChoices, SeedChoices, Weighting, get_profile
+from wsss.profiles import ANIMALS, PROFILES, get_profile
 from wsss.seeds import ThresholdSeed
 from wsss.stages import MergedCams, NetworkSpec, NoisyLabels, PhotoFolder, TrueLabels
 from wsss.training import Schedule

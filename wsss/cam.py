@@ -1,14 +1,24 @@
-"""Class activation maps, their normalisation and their merging over scales (Sec. 4.1, Table 3)."""
+"""Class activation maps: their equations, merging and computation (Sec. 4.1, 4.3, Table 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wsss.errors import InputError
+from wsss.inputs import (
+    BATCH_SIZE,
+    at_pixels,
+    batches_of_one_shape,
+    input_lengths,
+    network_input,
+    prepare,
+)
+from wsss.models.network import Network
 
 SMALLEST_PEAK = 1e-5  # a map without any positive value stays zero instead of becoming NaN
 
@@ -139,3 +149,87 @@ def merge_cams(
     stacked = torch.stack(tuple(cams))
     merged = stacked.amax(0) if how == "max" else stacked.mean(0)
     return normalise_cams(merged) if renormalise else merged
+
+
+@torch.inference_mode()
+def infer_cams(
+    model: Network,
+    images: Sequence[np.ndarray],
+    present: np.ndarray,
+    *,
+    scale: float,
+    bias: bool = False,
+    batch_size: int = BATCH_SIZE,
+) -> list[np.ndarray]:
+    """Class activation maps of many images at one input scale.
+
+    Parameters
+    ----------
+    model : Network
+        A classifier (head "cam").
+    images : sequence of (H, W, 3) uint8
+        RGB, of any sizes; those that become inputs of one size go through the network together.
+    present : (N, C) bool
+        Image-level labels.
+    scale : float
+        Each image is resized by it first (Sec. 4.3: 1, 0.75, 0.5).
+    bias : bool
+        Whether the classifier's bias is added, see `class_activation_maps`.
+    batch_size : int
+        Most images at once.
+
+    Returns
+    -------
+    list of (P, h, w) float16
+        For every image the normalised maps of its P present classes, at the features. The last
+        feature may lie up to a stride beyond the image (see `wsss.grid`), and the maximum on it.
+    """
+    prepare(model)
+    weight = model.classifier.weight.flatten(1)
+    added = model.classifier.bias if bias else None
+    cams: list[np.ndarray] = [np.empty(0)] * len(images)
+    shapes = [input_lengths(image, [scale], model.output_stride) for image in images]
+    for indices in batches_of_one_shape(shapes, batch_size):
+        features = model.trunk(network_input(model, [images[i] for i in indices], scale))
+        for i, one in zip(indices, features, strict=True):
+            shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed
+            cam = class_activation_maps(
+                one[None],
+                weight[shown],
+                shown[shown][None],
+                bias=None if added is None else added[shown],
+            )
+            cams[i] = cam[0].half().cpu().numpy()
+    return cams
+
+
+def cam_at_pixels(
+    maps: np.ndarray,
+    present: np.ndarray,
+    size: tuple[int, int],
+    *,
+    scale: float,
+    output_stride: int,
+) -> Tensor:
+    """Interpolate one image's stored CAMs to its pixels and give absent classes their zeros.
+
+    Parameters
+    ----------
+    maps : (P, h, w) float16
+        As `infer_cams` returns.
+    present : (C,) bool
+        Image-level labels.
+    size : (int, int)
+        H and W of the image.
+    scale, output_stride : float, int
+        How the maps were made.
+
+    Returns
+    -------
+    (C, H, W) float32
+        In [0, 1].
+    """
+    cam = torch.zeros(len(present), *size)
+    values = torch.from_numpy(np.array(maps, np.float32))
+    cam[torch.from_numpy(present)] = at_pixels(values, size, scale, output_stride)
+    return cam

@@ -1,119 +1,28 @@
-"""What a trained network says about images: CAMs (Sec. 4.1) and tested label maps (Sec. 5.1)."""
+"""What a trained segmenter says about images: logits and label maps, as tested (Sec. 5.1)."""
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from wsss.cam import class_activation_maps
 from wsss.crf import DenseCRF
 from wsss.errors import InputError
-from wsss.grid import feature_spacing, padded_length, scaled_length, to_pixels
+from wsss.inputs import (
+    BATCH_SIZE,
+    at_pixels,
+    batches_of_one_shape,
+    input_lengths,
+    network_input,
+    prepare,
+)
 from wsss.models.network import Network
-
-BATCH_SIZE = 4
-"""Images at once. On a CPU the first layers of larger batches do not fit its cache."""
-
-
-@torch.inference_mode()
-def infer_cams(
-    model: Network,
-    images: Sequence[np.ndarray],
-    present: np.ndarray,
-    *,
-    scale: float,
-    bias: bool = False,
-    batch_size: int = BATCH_SIZE,
-) -> list[np.ndarray]:
-    """Class activation maps of many images at one input scale.
-
-    Parameters
-    ----------
-    model : Network
-        A classifier (head "cam").
-    images : sequence of (H, W, 3) uint8
-        RGB, of any sizes; those that become inputs of one size go through the network together.
-    present : (N, C) bool
-        Image-level labels.
-    scale : float
-        Each image is resized by it first (Sec. 4.3: 1, 0.75, 0.5).
-    bias : bool
-        Whether the classifier's bias is added, see `wsss.cam.class_activation_maps`.
-    batch_size : int
-        Most images at once.
-
-    Returns
-    -------
-    list of (P, h, w) float16
-        For every image the normalised maps of its P present classes, at the features. The last
-        feature may lie up to a stride beyond the image (see `wsss.grid`), and the maximum on it.
-    """
-    prepare(model)
-    weight = model.classifier.weight.flatten(1)
-    added = model.classifier.bias if bias else None
-    cams: list[np.ndarray] = [np.empty(0)] * len(images)
-    shapes = [_input_lengths(image, [scale], model.output_stride) for image in images]
-    for indices in batches_of_one_shape(shapes, batch_size):
-        features = model.trunk(network_input(model, [images[i] for i in indices], scale))
-        for i, one in zip(indices, features, strict=True):
-            shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed
-            cam = class_activation_maps(
-                one[None],
-                weight[shown],
-                shown[shown][None],
-                bias=None if added is None else added[shown],
-            )
-            cams[i] = cam[0].half().cpu().numpy()
-    return cams
-
-
-def prepare(model: Network) -> Network:
-    """Switch a network to evaluation and lay its weights out channels last, in place.
-
-    The layout changes results by rounding alone and makes convolutions on a CPU faster
-    (``benchmarks/cams.py``).
-    """
-    return model.eval().to(memory_format=torch.channels_last)
-
-
-def cam_at_pixels(
-    maps: np.ndarray,
-    present: np.ndarray,
-    size: tuple[int, int],
-    *,
-    scale: float,
-    output_stride: int,
-) -> Tensor:
-    """Interpolate one image's stored CAMs to its pixels and give absent classes their zeros.
-
-    Parameters
-    ----------
-    maps : (P, h, w) float16
-        As `infer_cams` returns.
-    present : (C,) bool
-        Image-level labels.
-    size : (int, int)
-        H and W of the image.
-    scale, output_stride : float, int
-        How the maps were made.
-
-    Returns
-    -------
-    (C, H, W) float32
-        In [0, 1].
-    """
-    cam = torch.zeros(len(present), *size)
-    values = torch.from_numpy(np.array(maps, np.float32))
-    cam[torch.from_numpy(present)] = _at_pixels(values, size, scale, output_stride)
-    return cam
 
 
 @dataclass(frozen=True)
@@ -246,7 +155,7 @@ def _spread(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Let each thread take whole batches, the same as one would: sums round as they do there."""
     stride = prepare(model).output_stride
-    shapes = (_input_lengths(image, protocol.scales, stride) for image in images)
+    shapes = (input_lengths(image, protocol.scales, stride) for image in images)
 
     def one(batch: list[int]) -> list[tuple[int, np.ndarray, np.ndarray]]:
         chosen = [images[i] for i in batch]
@@ -291,7 +200,7 @@ def infer_logits(
     """
     prepare(model)
     stride = model.output_stride
-    shapes = [_input_lengths(image, protocol.scales, stride) for image in images]
+    shapes = [input_lengths(image, protocol.scales, stride) for image in images]
     for indices in batches_of_one_shape(shapes, batch_size):
         chosen = [images[i] for i in indices]
         views = {
@@ -304,7 +213,7 @@ def infer_logits(
             mirrors = []
             for flip in (False, True)[: 1 + protocol.flip]:
                 maps = torch.stack([
-                    _at_pixels(views[scale, flip][n], (height, width), scale, stride)
+                    at_pixels(views[scale, flip][n], (height, width), scale, stride)
                     for scale in protocol.scales
                 ])  # fmt: skip
                 mean = (maps.sum(0) + maps.amax(0)) / (len(maps) + 1)
@@ -337,57 +246,3 @@ def label_map(logits: Tensor, image: np.ndarray, crf: DenseCRF | None = None) ->
     if crf is not None:
         scores = crf(image, -scores[None])[0]
     return scores.argmax(0).astype(np.uint8)
-
-
-def batches_of_one_shape(shapes: Iterable[tuple[int, ...]], batch_size: int) -> Iterator[list[int]]:
-    """Group indices by shape, at most `batch_size` in a group.
-
-    Examples
-    --------
-    >>> list(batches_of_one_shape([(2, 3), (4, 3), (2, 3)], 8))
-    [[0, 2], [1]]
-    """
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for i, shape in enumerate(shapes):
-        groups[shape].append(i)
-    for group in groups.values():
-        for start in range(0, len(group), batch_size):
-            yield group[start : start + batch_size]
-
-
-def _input_lengths(
-    image: np.ndarray, scales: Sequence[float], output_stride: int
-) -> tuple[int, ...]:
-    """Heights and widths of an image's inputs: images that share them share their batches."""
-    return tuple(
-        padded_length(scaled_length(length, scale), output_stride)
-        for scale in scales
-        for length in image.shape[:2]
-    )
-
-
-def network_input(
-    model: Network, images: Sequence[np.ndarray], scale: float, flip: bool = False
-) -> Tensor:
-    """Normalise, resize, mirror and pad (with the mean) images whose inputs have one shape.
-
-    They come back on the network's device, channels last.
-    """
-    height, width = _input_lengths(images[0], [scale], model.output_stride)
-    device = model.classifier.weight.device  # bytes travel, and become floats there
-    batch = torch.zeros(len(images), 3, height, width, device=device)  # 0 is the mean
-    for image, place in zip(images, batch, strict=True):
-        stored = torch.from_numpy(np.array(image)).to(device)
-        pixels = model.normalisation(stored.permute(2, 0, 1)[None])
-        if scale != 1:
-            size = [scaled_length(n, scale) for n in image.shape[:2]]
-            pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=True)
-        pixels = pixels.flip(-1) if flip else pixels
-        place[:, : pixels.shape[2], : pixels.shape[3]] = pixels[0]
-    return batch.contiguous(memory_format=torch.channels_last)
-
-
-def _at_pixels(maps: Tensor, size: tuple[int, int], scale: float, output_stride: int) -> Tensor:
-    """Interpolate the maps of a network that saw an image resized by `scale` to its pixels."""
-    rows, columns = (feature_spacing(length, scale, output_stride) for length in size)
-    return to_pixels(maps, (rows, columns), size)

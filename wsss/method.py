@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
+from wsss.cam import cam_at_pixels, infer_cams
 from wsss.data.affine import Augmentation
-from wsss.inference import cam_at_pixels, infer_cams
 from wsss.models.network import Network
 from wsss.seeds import CrfSeed, SeedRule, ThresholdSeed
 from wsss.training import Schedule, fit

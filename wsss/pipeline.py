@@ -1,4 +1,4 @@
-"""From the paper's words to stages and to numbers: a profile on a data folder, with its results."""
+"""From stages to numbers: computed where they are missing, read from wherever they are."""
 
 from __future__ import annotations
 
@@ -11,59 +11,30 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 
-from wsss.crf import PRESETS
 from wsss.errors import InputError
-from wsss.inference import SCALES, Protocol
-from wsss.paper import (
-    AnyRecipe,
-    Cell,
-    Part,
-    PilotRecipe,
-    Recipe,
-    Scales,
-    Table,
-    Testing,
-    get_table,
-)
+from wsss.paper import Cell, Table, Testing, get_table
 from wsss.profiles import Profile, get_profile
 from wsss.stages import (
     RESULTS,
-    AnyCams,
-    AnySaliency,
-    Cams,
-    Classifier,
-    GivenSeeds,
-    Images,
-    Labels,
-    LabelScore,
-    MergedCams,
-    NoisyLabels,
     PhotoFolder,
     Records,
     SaliencyName,
     Scenes,
-    Seeds,
-    Segmenter,
     SegmenterScore,
     Stage,
     Store,
-    TrueLabels,
-    WeightTrace,
-    choose_saliency,
     default_runs,
     graph,
     keep_scores,
     run,
 )
+from wsss.wiring import Wiring
 
 Compute = Literal["missing", "none", "all"]
 """What is neither computed nor recorded; nothing; or what is not computed, recorded or not."""
 
 WITH_CRF: Mapping[Testing, Testing] = {"single": "crf", "ms": "ms+crf"}
 """A score with a CRF holds the one without it."""
-
-TEST_CRF: Mapping[Part, str] = {"plain": "vgg16_test", "residual": "resnet101_test"}
-"""Which of `wsss.crf.PRESETS` comes after a segmenter, if one does."""
 
 
 class Asked(NamedTuple):
@@ -76,7 +47,7 @@ class Asked(NamedTuple):
     stage: SegmenterScore
 
 
-class Pipeline:
+class Pipeline(Wiring):
     """A profile on a data folder, with its results and random seeds.
 
     Parameters
@@ -127,8 +98,7 @@ class Pipeline:
         if classes is not None:
             source = found.data.source.only(tuple(classes) or None)
             found = replace(found, data=replace(found.data, source=source))
-        self.profile = found
-        self.data = Path(data) if data else None
+        super().__init__(found, Path(data) if data else None)
         self.rng_seeds = _rng_seeds(rng_seeds) or found.rng_seeds
         self.compute: Compute = compute
         self.records = Records(Path(results) if results else RESULTS / found.name)
@@ -137,155 +107,14 @@ class Pipeline:
         self.used: dict[str, tuple[Stage, Testing | None]] = {}
         self._how = {"workers": workers, "scheduler": scheduler, "quiet": quiet}
 
-    # Stages: what a recipe stands for, before anything is computed.
-
     @cached_property
     def source(self) -> Scenes | PhotoFolder:
-        """Where the images come from; a folder is read once, to know it."""
+        """Where the images come from; a folder that is not there is the recorded one."""
         return self.profile.data.source.at(
             self.data,
             recorded=self.records.fingerprint,
             cache=self.store.runs / "fingerprints.json",
         )
-
-    @property
-    def train_images(self) -> Images:
-        """The images that are learnt from."""
-        return self.images(self.profile.data.train)
-
-    @cached_property
-    def saliency(self) -> AnySaliency:
-        """Saliency of the images that are learnt from; maps are read once, to know them."""
-        return choose_saliency(self.profile.seeds.saliency, self.train_images, self.data)
-
-    def images(self, split: str) -> Images:
-        """Return a split of the data."""
-        return Images(source=self.source, split=split)
-
-    def classifier(self, part: Part = "plain", rng_seed: int = 0) -> Classifier:
-        """Return the classifier in a part."""
-        training = self.profile.classifier
-        return Classifier(
-            images=self.train_images,
-            network=training.networks[part],
-            schedule=training.schedule_of(part),
-            augmentation=training.augmentation,
-            rng_seed=rng_seed,
-        )
-
-    def cams(
-        self, part: Part = "plain", scales: Scales = "multi", rng_seed: int = 0
-    ) -> list[AnyCams]:
-        """Return the maps of one network: one set, one a scale, or one merged."""
-        classifier, choices = self.classifier(part, rng_seed), self.profile.cams
-        every = [
-            Cams(classifier=classifier, images=self.train_images, scale=scale, bias=choices.bias)
-            for scale in choices.scales
-        ]
-        if scales in ("single", "multi"):
-            return list(every[: 1 if scales == "single" else None])
-        return [MergedCams(cams=tuple(every), how=scales, renormalise=choices.renormalise)]
-
-    def seeds(self, letter: str, cams: AnyCams) -> Seeds:
-        """Return the seeds of one type from one set of maps."""
-        rule = self.profile.seeds.rule(letter)
-        return Seeds(cams=cams, saliency=self.saliency, rule=rule)
-
-    def labels(self, recipe: AnyRecipe, rng_seed: int = 0) -> tuple[Labels, ...]:
-        """Return all label maps of a recipe."""
-        if isinstance(recipe, PilotRecipe):
-            return self._pilot_labels(recipe, rng_seed)
-        ours = (
-            self.seeds(letter, cams)
-            for part in recipe.cam_networks
-            for cams in self.cams(part, recipe.scales, rng_seed)
-            for letter in recipe.types
-        )
-        given = (GivenSeeds.of(self.train_images, self.store.data, each) for each in recipe.given)
-        return *ours, *given
-
-    def label_score(self, labels: Labels) -> LabelScore:
-        """Return the score of label maps themselves."""
-        choices = self.profile.data
-        split = choices.seeds_scored_on
-        return LabelScore(
-            labels=labels,
-            images=self.images(split if split in self.source.splits else choices.train),
-        )
-
-    def segmenter(self, recipe: AnyRecipe, rng_seed: int = 0) -> Segmenter:
-        """Return the segmenter trained on a recipe's label maps."""
-        profile, pilot = self.profile, isinstance(recipe, PilotRecipe)
-        training, weighting = profile.segmenter, profile.weighting
-        network, sharpness = training.networks[recipe.segmenter], weighting.sharpness
-        if isinstance(recipe, PilotRecipe) and recipe.untrained:
-            network = network.random
-        if isinstance(recipe, Recipe) and recipe.sharpness is not None:
-            sharpness = recipe.sharpness
-        return Segmenter(
-            labels=self.labels(recipe, rng_seed),
-            network=network,
-            schedule=profile.pilot.schedule if pilot else training.schedule_of(recipe.segmenter),
-            augmentation=training.augmentation,
-            sharpness=sharpness if recipe.weighted else 0,
-            unknown=weighting.unknown,
-            rng_seed=rng_seed,
-        )
-
-    def trace(self, recipe: AnyRecipe, rng_seed: int = 0) -> WeightTrace:
-        """Return the look into that segmenter's training (Fig. 4)."""
-        return WeightTrace(segmenter=self.segmenter(recipe, rng_seed))
-
-    def protocol(self, recipe: AnyRecipe, testing: Testing | None = None) -> Protocol:
-        """Return how a recipe's segmenter is tested, by default the profile's way."""
-        testing = testing or self.profile.testing
-        return Protocol(
-            scales=SCALES if testing.startswith("ms") else (1.0,),
-            flip=testing.startswith("ms"),
-            crf=PRESETS[TEST_CRF[recipe.segmenter]] if testing.endswith("crf") else None,
-        )
-
-    def score(
-        self, recipe: AnyRecipe, rng_seed: int = 0, testing: Testing | None = None
-    ) -> SegmenterScore:
-        """Return the score of that segmenter on the validation images."""
-        return SegmenterScore(
-            segmenter=self.segmenter(recipe, rng_seed),
-            images=self.images("val"),
-            protocol=self.protocol(recipe, testing),
-        )
-
-    def _pilot_labels(self, recipe: PilotRecipe, rng_seed: int) -> tuple[Labels, ...]:
-        choices = self.profile.pilot
-        images, (smallest, largest) = self.images(choices.split), choices.blocks
-        if recipe.ratio == 0:
-            return (TrueLabels(images=images),)
-        return tuple(
-            NoisyLabels(
-                images=images,
-                ratio=recipe.ratio,
-                copy_number=copy_number,
-                rng_seed=rng_seed,
-                smallest=smallest,
-                largest=largest,
-            )
-            for copy_number in range(recipe.copies)
-        )
-
-    @property
-    def richest(self) -> Recipe:
-        """The recipe of the most seeds that the profile's networks make: the paper's twelve."""
-        recipe = self.cells(get_table("table5"))[-1].recipe
-        assert isinstance(recipe, Recipe)
-        return recipe
-
-    def classes_left_out(self) -> str:
-        """Say which of a data folder's classes are not learnt; empty if all are."""
-        if self.data is None or not isinstance(self.source, PhotoFolder):
-            return ""
-        return self.source.folder(self.data).left_out(self.profile.data.train)
-
-    # Numbers: computed where they are missing, read from wherever they are.
 
     def run(self, goals: Iterable[Stage]) -> None:
         """Compute what is missing of some stages, so that their results can be opened."""
@@ -315,10 +144,6 @@ class Pipeline:
         if self.compute != "none":
             missing = [stage for stage, way in numbers if self.store.missing(stage, way)]
             run(missing, self.store, **self._how)
-
-    def cells(self, table: Table) -> list[Cell]:
-        """List the cells of a table whose networks the profile has."""
-        return [cell for cell in table.cells if self.profile.casts(cell.recipe)]
 
     def asked(
         self, *tables: str | Table, testing: Testing | Literal["all"] | None = None

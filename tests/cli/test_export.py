@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from wsss.choices import DataChoices
 from wsss.cli import app
 from wsss.data.pictures import shrink
 from wsss.data.voc import VocFolder
@@ -20,7 +21,7 @@ from wsss.errors import InputError
 from wsss.inference import predict
 from wsss.paper import Recipe
 from wsss.pipeline import Pipeline
-from wsss.profiles import PROFILES, DataChoices, smoke
+from wsss.profiles import PROFILES, smoke
 from wsss.stages import Photos, Store
 
 MakeVoc = Callable[..., Path]

@@ -57,7 +57,8 @@ def test_a_profile_of_ones_own_on_a_folder_with_classes_of_its_own(tmp_path: Pat
     mine = tmp_path / "my.py"
     mine.write_text(
         "from dataclasses import replace\n"
-        "from wsss.profiles import DataChoices, smoke\n"
+        "from wsss.choices import DataChoices\n"
+        "from wsss.profiles import smoke\n"
         "from wsss.stages import Photos\n"
         "base = smoke()\n"
         "profile = replace(base, name='birds', data=DataChoices(Photos()))\n"

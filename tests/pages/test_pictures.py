@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from wsss import Lab
+from wsss.choices import CamChoices, DataChoices, PilotChoices, SeedChoices
 from wsss.crf import DenseCRF
 from wsss.pages.seeds import disagreement
 from wsss.pages.style import (
@@ -25,7 +26,7 @@ from wsss.pages.style import (
     show,
 )
 from wsss.paper import EVERYTHING, TABLES, PilotRecipe, Recipe
-from wsss.profiles import CamChoices, DataChoices, PilotChoices, SeedChoices, smoke
+from wsss.profiles import smoke
 from wsss.seeds import CrfSeed
 from wsss.stages import NetworkSpec, Scenes
 from wsss.training import Schedule

@@ -12,9 +12,10 @@ import pytest
 from IPython.display import Markdown
 
 from wsss import Lab
+from wsss.choices import CamChoices, DataChoices, SeedChoices
 from wsss.crf import DenseCRF
 from wsss.paper import EVERYTHING, TABLES, Table, get_table
-from wsss.profiles import CamChoices, DataChoices, SeedChoices, smoke
+from wsss.profiles import smoke
 from wsss.seeds import CrfSeed
 from wsss.stages import Scenes, Store, graph, keep_scores
 from wsss.stages.scores import LabelScore

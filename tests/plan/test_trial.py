@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import wsss.plan.trial
+from wsss.choices import PilotChoices, SeedChoices, Training
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.data.voc import VOC_CLASSES
@@ -21,7 +22,7 @@ from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
 from wsss.plan import Trial, dry_run
 from wsss.plan.trial import by_kind
-from wsss.profiles import PilotChoices, Profile, SeedChoices, Training, paper
+from wsss.profiles import Profile, paper
 from wsss.seeds import CrfSeed
 from wsss.stages import NetworkSpec, graph
 from wsss.training import Schedule

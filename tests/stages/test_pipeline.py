@@ -15,14 +15,14 @@ from PIL import Image
 
 import wsss.seeds.crf
 import wsss.stages.segmenter
-from wsss.cam import merge_cams
+from wsss.cam import cam_at_pixels, infer_cams, merge_cams
 from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.data.labels import write_labels_csv
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.files import SUMS, seal
-from wsss.inference import Protocol, cam_at_pixels, infer_cams, predict
+from wsss.inference import Protocol, predict
 from wsss.metrics import iou, score
 from wsss.models.network import Network
 from wsss.saliency import BorderSaliency

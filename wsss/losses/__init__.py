@@ -1,12 +1,9 @@
 """The training losses (Eq. 1 and 4 to 7): as equations, and the fast form of Eq. 5 as votes."""
 
-from wsss.losses.equations import (
+from wsss.losses.equations import Unknown, classification_loss, reference_loss, seed_weights
+from wsss.losses.selective import (
     Reduction,
-    Unknown,
     WeightedSelectiveLoss,
-    classification_loss,
-    reference_loss,
-    seed_weights,
     weighted_selective_loss,
     weighted_selective_sum,
 )

@@ -10,9 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from torchvision.models import SqueezeNet1_1_Weights
 
+from wsss.cam import cam_at_pixels, infer_cams
 from wsss.data.pictures import shrink
 from wsss.errors import InputError
-from wsss.inference import cam_at_pixels, infer_cams, network_input
+from wsss.inputs import network_input
 from wsss.models import get_model
 from wsss.models.network import Network
 from wsss.models.squeezenet import published_state

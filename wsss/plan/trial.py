@@ -19,13 +19,14 @@ from typing import Literal
 import torch
 from torch import nn
 
+from wsss.choices import Training
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.files import seal
 from wsss.paper import Table, Testing
 from wsss.pipeline import Pipeline
 from wsss.plan.flops import kind_of
-from wsss.profiles import Profile, Training
+from wsss.profiles import Profile
 from wsss.stages import (
     Classifier,
     Images,

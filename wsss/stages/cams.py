@@ -12,9 +12,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from wsss.cam import merge_cams
+from wsss.cam import cam_at_pixels, infer_cams, merge_cams
 from wsss.data.packed import PackedArrays, pack
-from wsss.inference import cam_at_pixels, infer_cams
 from wsss.stages.classifier import Classifier
 from wsss.stages.images import Images
 from wsss.stages.stage import Results, Stage

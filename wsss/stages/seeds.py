@@ -212,10 +212,10 @@ class GivenSeeds(Stage):
     sha256: str
 
     @classmethod
-    def of(cls, images: Images, data: Path, method: str) -> GivenSeeds:
+    def of(cls, images: Images, data: Path | None, method: str) -> GivenSeeds:
         """Take those of a data folder, known by their content."""
-        if not isinstance(images.source, PhotoFolder):
-            raise InputError("drawn scenes have no seeds to read; give a folder of photos")
+        if data is None or not isinstance(images.source, PhotoFolder):
+            raise InputError("only a folder of photos (--data) has seeds to read")
         ids = images.source.folder(data).ids(images.split)
         return cls(
             images=images, method=method, sha256=maps_fingerprint(data / SEEDS / method, ids)

@@ -15,7 +15,7 @@ from wsss.data.packed import PackedArrays
 from wsss.errors import InputError
 from wsss.files import atomic_write
 from wsss.grid import feature_pixels
-from wsss.inference import batches_of_one_shape, network_input
+from wsss.inputs import batches_of_one_shape, network_input
 from wsss.losses import seed_weights
 from wsss.models.network import Network
 from wsss.stages.segmenter import Segmenter

@@ -1,0 +1,188 @@
+"""What a profile is: every choice that tells the demo from photos and from the paper, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wsss.data.affine import Augmentation
+from wsss.errors import InputError
+from wsss.losses import Unknown
+from wsss.paper import Part, PilotRecipe, Recipe, Testing
+from wsss.seeds import SEED_TYPES, SeedRule
+from wsss.stages import NetworkSpec, Photos, SaliencyName, Scenes
+from wsss.training import Schedule
+
+
+@dataclass(frozen=True)
+class DataChoices:
+    """Which images.
+
+    Attributes
+    ----------
+    source : Scenes or Photos
+        Drawn scenes, or how a folder is read; see `wsss.stages.Photos`.
+    train : str
+        Split whose images and image-level labels are learnt from, and that seeds are made for.
+    seeds_scored_on : str
+        Part of it whose masks score the seeds; where a data folder has no such split, all of it.
+    """
+
+    source: Scenes | Photos
+    train: str = "train"
+    seeds_scored_on: str = "train"
+
+
+@dataclass(frozen=True)
+class Training:
+    """Which networks learn, and how.
+
+    Attributes
+    ----------
+    networks : mapping
+        From a part to the network that plays it; cells of the tables that need one that is missing
+        are left out.
+    schedule, augmentation : Schedule, Augmentation
+        How they are trained, and how their samples are varied.
+    other_schedules : mapping
+        Of parts that are not trained by `schedule`.
+    """
+
+    networks: Mapping[Part, NetworkSpec]
+    schedule: Schedule
+    augmentation: Augmentation
+    other_schedules: Mapping[Part, Schedule] = field(default_factory=dict)
+
+    def schedule_of(self, part: Part) -> Schedule:
+        """Return how the network in a part is trained."""
+        return self.other_schedules.get(part, self.schedule)
+
+
+@dataclass(frozen=True)
+class CamChoices:
+    """How class activation maps are made.
+
+    Attributes
+    ----------
+    scales : tuple of float
+        Input scales; the first is "single-scale" (Sec. 5.3: 1, 0.75, 0.5).
+    bias : bool
+        Whether maps hold the classifier's bias. Not in the paper, whose Eq. 2 has none; the
+        authors' ICD and MCIC code adds it.
+    renormalise : bool
+        Whether maps merged over scales are divided by their maximum once more, so that a threshold
+        keeps its meaning. Not in the paper; irn's code does so with the sum of its scales.
+    """
+
+    scales: tuple[float, ...] = (1.0, 0.75, 0.5)
+    bias: bool = False
+    renormalise: bool = True
+
+
+@dataclass(frozen=True)
+class SeedChoices:
+    """How seeds are made.
+
+    Attributes
+    ----------
+    saliency : str
+        Where it comes from, see `wsss.stages.choose_saliency`.
+    rules : tuple of SeedRule
+        Types of seeds with their parameters; a type that is not named has its defaults. In
+        `ThresholdSeed`, where two classes pass the threshold is not settled by the paper
+        ("conflict" is not explained); the authors' ICD code takes the larger one.
+    """
+
+    saliency: SaliencyName = "auto"
+    rules: tuple[SeedRule, ...] = ()
+
+    def rule(self, letter: str) -> SeedRule:
+        """Look a type up by its letter.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+
+        Examples
+        --------
+        >>> from wsss.seeds import CrfSeed
+        >>> SeedChoices(rules=(CrfSeed(cam_floor=0.1),)).rule("C").cam_floor
+        0.1
+        """
+        rules = {rule.letter: rule for rule in self.rules}
+        if letter not in rules and letter not in SEED_TYPES:
+            known = ", ".join(dict.fromkeys([*SEED_TYPES, *rules]))
+            raise InputError(f"no type of seed has the letter '{letter}'; there are {known}")
+        return rules[letter] if letter in rules else SEED_TYPES[letter]()
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How the seeds of a pixel are weighed (Sec. 4.5).
+
+    Attributes
+    ----------
+    sharpness : float
+        s of Eq. 6 (Sec. 4.5: 1).
+    unknown : {"counted", "left_out"}
+        What a seed that does not know a pixel does to the others (not in the paper).
+    """
+
+    sharpness: float = 1.0
+    unknown: Unknown = "counted"
+
+
+@dataclass(frozen=True)
+class PilotChoices:
+    """The pilot experiment (Sec. 3).
+
+    Attributes
+    ----------
+    schedule : Schedule
+        How its segmenters are trained.
+    split : str
+        Split whose masks are spoiled.
+    blocks : (float, float)
+        Sides of the noise's blocks, as shares of the square root of the foreground's area.
+    """
+
+    schedule: Schedule
+    split: str = "train"
+    blocks: tuple[float, float] = (0.05, 0.3)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All choices, in the order in which they are made.
+
+    Attributes
+    ----------
+    name, summary : str
+        Name on the command line, and one sentence.
+    rng_seeds : tuple of int
+        Random seeds of the runs; each gives its own classifiers, segmenters and noise.
+    data, classifier, cams, seeds, segmenter, weighting, pilot
+        See their types.
+    testing : {"single", "crf", "ms", "ms+crf"}
+        How the segmenters of all tables are tested.
+    """
+
+    name: str
+    summary: str
+    rng_seeds: tuple[int, ...]
+    data: DataChoices
+    classifier: Training
+    segmenter: Training
+    pilot: PilotChoices
+    cams: CamChoices = CamChoices()
+    seeds: SeedChoices = SeedChoices()
+    weighting: Weighting = Weighting()
+    testing: Testing = "single"
+
+    def casts(self, recipe: Recipe | PilotRecipe) -> bool:
+        """Whether every network that a recipe needs is played by one."""
+        cams = recipe.cam_networks if isinstance(recipe, Recipe) else ()
+        return recipe.segmenter in self.segmenter.networks and all(
+            part in self.classifier.networks for part in cams
+        )
