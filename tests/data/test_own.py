@@ -86,8 +86,8 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path, rng):
     masks = tmp_path / "masks"
     masks.mkdir()
     Image.fromarray(np.ones((12, 20), np.uint8)).save(masks / "turned.png")
-    with pytest.raises(InputError, match=r"it fits the photo before the camera's rotation"):
-        adopt_photos(root.parent, tmp_path / "data", masks=masks)
+    with pytest.raises(InputError, match=r"turn one as the camera's EXIF orientation says"):
+        adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0)
     Image.fromarray(np.ones((20, 12), np.uint8)).save(masks / "turned.png")
     (image_id,) = adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0).files
     folder = VocFolder(tmp_path / "data")
@@ -226,8 +226,8 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
         read = np.array(Image.open(data / "seeds" / "irn" / f"{name}.png"))
         assert np.array_equal(read, seeds.get(name, np.full((6, 8), 255)))
     for wrong, says in (
-        (np.full((6, 8), 3, np.uint8), "value 3; 2 classes are 1 to 2, 0 is background"),
-        (np.zeros((8, 6), np.uint8), "6 x 8 pixels, but the photo is 8 x 6"),
+        (np.full((6, 8), 3, np.uint8), "mask value 3; use 0 to 2, or 255"),
+        (np.zeros((8, 6), np.uint8), "the mask is 6 x 8 pixels, its image 8 x 6"),
     ):
         Image.fromarray(wrong).save(given / f"{found.train[3]}.png")
         with pytest.raises(InputError, match=says):

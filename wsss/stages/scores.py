@@ -15,6 +15,7 @@ from wsss.errors import InputError
 from wsss.inference import Protocol, infer_labels
 from wsss.metrics import error_shares, iou, score
 from wsss.paper import Testing
+from wsss.progress import tell
 from wsss.stages.images import Images, LoadedImages
 from wsss.stages.seeds import Labels
 from wsss.stages.segmenter import Segmenter
@@ -74,7 +75,9 @@ class SegmenterScore(Stage):
         data, masks = _with_masks(self.images, store)
         model, crf = self.segmenter.load(store), self.protocol.crf
         before, after = ([np.empty(0)] * len(data.ids) for _ in range(2))
-        for i, without, whole in infer_labels(model, data.images, self.protocol):
+        every = infer_labels(model, data.images, self.protocol)
+        for done, (i, without, whole) in enumerate(every):
+            tell(done, len(data.ids))
             before[i], after[i] = without, whole
         record = _record(after, masks, data.classes)
         if crf is not None:
