@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from wsss.data.cam_dicts import write_dict_seed
-from wsss.data.own import adopt_photos, adopt_seeds, find_photos, upright
+from wsss.data.own import adopt_photos, adopt_seeds, find_photos
+from wsss.data.pictures import read_image
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 
@@ -35,7 +36,7 @@ def test_a_folder_a_class_is_understood(photos, tmp_path):
     assert sorted(ids) == sorted(found.files)
     assert folder.image_labels(ids).sum(0).tolist() == [2, 3]
     for image_id, path in found.files.items():  # pixel for pixel, whatever they were stored as
-        assert np.array_equal(folder.image(image_id), np.array(upright(path)))
+        assert np.array_equal(folder.image(image_id), read_image(path, turned=True))
     assert adopt_photos(photos, tmp_path / "data", val=0.4) == found
 
 
@@ -86,7 +87,7 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path, rng):
     masks = tmp_path / "masks"
     masks.mkdir()
     Image.fromarray(np.ones((12, 20), np.uint8)).save(masks / "turned.png")
-    with pytest.raises(InputError, match=r"turn one as the camera's EXIF orientation says"):
+    with pytest.raises(InputError, match=r"or turn it as the camera's EXIF orientation says"):
         adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0)
     Image.fromarray(np.ones((20, 12), np.uint8)).save(masks / "turned.png")
     (image_id,) = adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0).files
@@ -104,10 +105,10 @@ def test_what_is_no_photo_is_one_line(tmp_path, rng):
     root.mkdir()
     deep = Image.fromarray(rng.integers(0, 2**16, (4, 4)).astype(np.uint16))
     deep.save(root / "deep.png")
-    with pytest.raises(InputError, match=r"deep\.png: I;16 has more than 8 bits"):
+    with pytest.raises(InputError, match=r"deep\.png: mode I;16 is more than 8 bits"):
         adopt_photos(tmp_path, tmp_path / "data", val=0)
     (root / "deep.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
-    with pytest.raises(InputError, match=r"deep\.png: the photo is damaged"):
+    with pytest.raises(InputError, match=r"deep\.png: the image is damaged"):
         adopt_photos(tmp_path, tmp_path / "data", val=0)
     (root / "deep.png").unlink()
     Image.new("RGB", (4, 4)).save(tmp_path / "bare.jpg")

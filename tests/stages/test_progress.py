@@ -36,8 +36,8 @@ def test_time_left_is_expected_time_at_this_machines_pace(monkeypatch, capsys):
     def says(text):
         assert text in capsys.readouterr().err.rpartition("\r")[2]
 
-    progress.runs([first], 0.1)  # 30 of 400 seconds: too little to know the pace
-    says("tells 10%, about 3 min left")
+    progress.runs([first], 0.05)  # 15 of 400 seconds: too little to know the pace
+    says("tells 5%, about 3 min left")
     now = 60.0
     progress.runs([first], 0.5)  # 150 seconds of work in 60, 250 are left
     says("tells 50%, about 2 min left")

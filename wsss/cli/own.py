@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsss.cli.options import PhotosArgument, RngSeedsOption, WorkersOption
+from wsss.cli.options import PhotosArgument, WorkersOption
 from wsss.cli.segment import numbered, predict_files
 from wsss.errors import InputError
 
@@ -68,7 +68,15 @@ def train(
         ),
     ] = None,
     steps: StepsOption = 400,
-    rng_seeds: RngSeedsOption = None,
+    rng_seeds: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--rng-seeds",
+            min=0,
+            help="Random seeds, say --rng-seeds 0 1 2, to train and score as often; the model and "
+            "the masks are those of the first. Default: 0.",
+        ),
+    ] = None,
     workers: WorkersOption = None,
 ) -> None:
     """Learn to segment your photos from the names of what each shows.

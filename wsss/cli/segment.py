@@ -31,16 +31,16 @@ def look(
     picture has the photo, what stands out in it, and at three scales class activation map,
     threshold seed and CRF seed.
     """
-    import numpy as np
-
-    from wsss.data.own import upright
+    from wsss.data.pictures import read_image
     from wsss.files import atomic_write
     from wsss.pages.look import look as draw
 
     form = to.suffix.removeprefix(".").lower()
     if form not in FORMS:
         raise InputError(f"{to}: no picture is written so; end it in one of {', '.join(FORMS)}")
-    figure = draw(np.array(upright(photo)), [each for each in classes.split(",") if each.strip()])
+    figure = draw(
+        read_image(photo, turned=True), [each for each in classes.split(",") if each.strip()]
+    )
     with atomic_write(to) as aside:
         figure.savefig(aside, format=form)
     typer.echo(to)
@@ -156,8 +156,7 @@ def predict_files(
     from tqdm import tqdm
 
     from wsss.crf import PRESETS
-    from wsss.data.own import upright
-    from wsss.data.pictures import write_mask_png
+    from wsss.data.pictures import read_image, write_mask_png
     from wsss.files import atomic_write
     from wsss.inference import Protocol
 
@@ -168,7 +167,7 @@ def predict_files(
             mask = mask.with_name(f"{path.name}.png")
         taken.add(mask)
         mask.parent.mkdir(parents=True, exist_ok=True)
-        photo = np.array(upright(path))
+        photo = read_image(path, turned=True)
         (labels,) = saved.predict([photo], protocol)
         write_mask_png(mask, labels)
         if probabilities:

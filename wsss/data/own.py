@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import write_labels_csv
 from wsss.data.own_labels import plain, read_own_labels, ways_to_name
-from wsss.data.pictures import TURNED, opened, write_mask_png
+from wsss.data.pictures import TURNED, opened, read_image, write_mask_png
 from wsss.data.suspicions import Seen
 from wsss.data.voc import SEEDS, VocFolder
 from wsss.errors import InputError
@@ -219,36 +219,22 @@ def _not_read(folder: Path) -> Iterator[str]:
         yield f"not read: {', '.join(told)}; convert what are photos to JPEG or PNG"
 
 
-def upright(path: Path) -> Image.Image:
-    """Read a photo as a person sees it: RGB, turned as the camera says.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, of another format, or larger than Pillow deems safe.
-    """
-    with opened("photo", path) as picture:
-        if picture.mode.startswith("I") or picture.mode == "F":
-            raise InputError(f"{path}: {picture.mode} has more than 8 bits; save it with 8")
-        return ImageOps.exif_transpose(picture).convert("RGB")
-
-
 def _take(path: Path, folder: Path, image_id: str) -> None:
     """Link a JPEG that need not be turned; store any other photo as a PNG, pixel for pixel."""
     jpeg, png = folder / f"{image_id}.jpg", folder / f"{image_id}.png"
     jpeg.unlink(missing_ok=True)
     png.unlink(missing_ok=True)
-    picture = upright(path)
-    if min(picture.size) < 2 or max(picture.size) > LONGEST * min(picture.size):
-        width, height = picture.size
+    pixels = read_image(path, turned=True)
+    height, width = pixels.shape[:2]
+    if min(height, width) < 2 or max(height, width) > LONGEST * min(height, width):
         raise InputError(f"{path}: {width} x {height} pixels; such a photo cannot be learnt from")
-    with opened("photo", path) as stored:
+    with opened("image", path) as stored:
         as_it_is = stored.format == "JPEG" and stored.getexif().get(TURNED, 1) == 1
     if as_it_is:
         jpeg.symlink_to(path.resolve())
     else:
         with atomic_write(png) as aside:
-            picture.save(aside, "PNG")
+            Image.fromarray(pixels).save(aside, "PNG")
 
 
 def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) -> set[str]:

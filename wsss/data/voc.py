@@ -224,7 +224,7 @@ class VocFolder:
         """Return indices (H, W) uint8 that were read from `path` as `index_map` does."""
         (h, w), (height, width) = stored.shape, self.size(image_id)
         if (h, w) != (height, width):
-            turned = "turn one as the camera's EXIF orientation says"
+            turned = "resize one, or turn it as the camera's EXIF orientation says"
             raise InputError(
                 f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; "
                 + (turned if (h, w) == (width, height) else "resize one")

@@ -83,7 +83,7 @@ class Progress:
                 return ""
             left += seconds * (1 - self._running.get(identity, 0.0))
         done = self._all - left
-        if done > self._all / 10:  # at the pace of this machine
+        if done > self._all / 20:  # at the pace of this machine
             wall = (time.perf_counter() - self._started) * left / done
         else:
             wall = left / self._workers
