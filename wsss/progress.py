@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +12,7 @@ _heard: ContextVar[Callable[[float], None] | None] = ContextVar("heard", default
 
 @contextmanager
 def heard_by(listener: Callable[[float], None]) -> Iterator[None]:
-    """Give a listener the shares that `tell` is called with inside, by the same thread.
+    """Give a listener the shares that `tell` is called with inside, at most one a second.
 
     Examples
     --------
@@ -20,7 +21,15 @@ def heard_by(listener: Callable[[float], None]) -> Iterator[None]:
     0.25
     >>> tell(2, 4)
     """
-    token = _heard.set(listener)
+    last = -1.0
+
+    def now_and_then(share: float) -> None:
+        nonlocal last
+        if time.monotonic() > last + 1:
+            last = time.monotonic()
+            listener(share)
+
+    token = _heard.set(now_and_then)
     try:
         yield
     finally:

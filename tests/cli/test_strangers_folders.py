@@ -329,3 +329,13 @@ def test_what_will_not_do_is_said_in_one_line(make, given, says):
     told, ready = wsss("train", "photos", *given, "--out", "out")
     assert re.search(says, told), told
     assert not ready
+
+
+def test_a_table_that_needs_masks_says_so_before_any_training():
+    photos()
+    table(TWO)
+    wsss("train", "photos", *BY_TABLE, "--out", "out")
+    asked = ("reproduce", "table2", "--profile", "photo", "--classes", "all", "--workers", 1)
+    told, _ = wsss(*asked, "--data", "out/data", "--runs", "runs")
+    assert "split 'val' has no masks of 2 of its 2 images: training on seeds needs none" in told
+    assert not list(Path("runs").glob("*/*"))

@@ -153,6 +153,8 @@ def run(
     if not todo:
         return
     store.require_writable()
+    for stage in todo:
+        stage.check(store)
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
     progress = Progress(todo, workers, quiet, expected)
@@ -238,16 +240,9 @@ def _ensure_and_tell(task: Task, store: Store, parents: Sequence[float]) -> floa
     """Compute one task on a worker, which tells the clients now and then how much is done."""
     from distributed import get_worker
 
-    worker, told = get_worker(), 0.0
+    worker = get_worker()
     key = worker.get_current_task()
-
-    def tell(share: float) -> None:
-        nonlocal told
-        if time.monotonic() > told + 1:
-            told = time.monotonic()
-            worker.log_event(SHARES, [key, share])
-
-    with heard_by(tell):
+    with heard_by(lambda share: worker.log_event(SHARES, [key, share])):
         return _ensure(task, store, parents)
 
 

@@ -70,6 +70,10 @@ class SegmenterScore(Stage):
         before = self.protocol.crf is not None and testing in ("single", "ms")
         return score["before_crf"] if before else score
 
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
+
     def compute(self, folder: Path, store: Results) -> None:
         """Predict every image and compare."""
         data, masks = _with_masks(self.images, store)
@@ -128,6 +132,10 @@ class LabelScore(Stage):
     def read(self, store: Results) -> dict[str, Any]:
         """Read the score that was computed, as `SegmenterScore.read` does."""
         return _read(store.folder(self))
+
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
 
     def compute(self, folder: Path, store: Results) -> None:
         """Compare every label map."""

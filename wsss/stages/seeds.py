@@ -158,6 +158,10 @@ class NoisyLabels(Stage):
     largest: float = 0.3
     least_pixels: int = 8
 
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
+
     def compute(self, folder: Path, store: Results) -> None:
         """Spoil every mask by a generator of its own."""
         masks = _masks(self.images, store)
@@ -186,6 +190,10 @@ class TrueLabels(Stage):
     stage: Literal["true_labels"] = "true_labels"
     version: Literal[1] = 1
     images: Images
+
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
 
     def compute(self, folder: Path, store: Results) -> None:
         """Check that there are masks; they are decoded already."""
