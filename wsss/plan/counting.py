@@ -138,13 +138,13 @@ def expected_seconds(
         How many are learnt from and tested on, and the optimiser's steps of a training, beside
         those of the profile `photo`, where all kinds were timed.
     """
-    seconds = _costs("photo")["seconds"]
+    seconds: dict[str, float] = _costs("photo")["seconds"].to_dict()
     trained = steps / STEPS
     sizes = {"classifier": trained, "segmenter": trained, "segmenter_score": held_out / TESTED}
     return {
         stage.identity: seconds[kind_of(stage)] * sizes.get(stage.name, photos / LEARNT)
         for stage in stages
-        if kind_of(stage) in seconds.index
+        if kind_of(stage) in seconds
     }
 
 
