@@ -19,6 +19,7 @@ from wsss.inputs import (
     prepare,
 )
 from wsss.models.network import Network
+from wsss.progress import tell
 
 SMALLEST_PEAK = 1e-5  # a map without any positive value stays zero instead of becoming NaN
 
@@ -189,7 +190,10 @@ def infer_cams(
     added = model.classifier.bias if bias else None
     cams: list[np.ndarray] = [np.empty(0)] * len(images)
     shapes = [input_lengths(image, [scale], model.output_stride) for image in images]
+    done = 0
     for indices in batches_of_one_shape(shapes, batch_size):
+        tell(done, len(images))
+        done += len(indices)
         features = model.trunk(network_input(model, [images[i] for i in indices], scale))
         for i, one in zip(indices, features, strict=True):
             shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed

@@ -116,11 +116,14 @@ class Pipeline(Wiring):
             cache=self.store.runs / "fingerprints.json",
         )
 
-    def run(self, goals: Iterable[Stage]) -> None:
-        """Compute what is missing of some stages, so that their results can be opened."""
+    def run(self, goals: Iterable[Stage], expected: Mapping[str, float] | None = None) -> None:
+        """Compute what is missing of some stages, so that their results can be opened.
+
+        `expected` is as in `wsss.stages.run`.
+        """
         goals = list(goals)
         self.used |= {stage.identity: (stage, None) for stage in goals}
-        run(goals, self.store, **self._how)
+        run(goals, self.store, expected=expected, **self._how)
 
     def provide(self, numbers: Iterable[tuple[Stage, Testing | None]]) -> None:
         """Compute the stages of numbers that are neither computed nor recorded, as `compute` says.

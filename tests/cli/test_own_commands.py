@@ -110,12 +110,41 @@ def test_predict_with_probabilities_and_crf(tmp_path, rng):
     )
     assert "1 masks in" in told
     assert "1 owl, 2 rail" in told
-    found = np.load(tmp_path / "m" / "über_1.npy")
+    found = np.load(tmp_path / "m" / "über 1.npy")
     assert found.shape == (3, 60, 80)
     assert np.allclose(found.astype(np.float32).sum(0), 1, atol=2e-3)
-    assert np.array(Image.open(tmp_path / "m" / "über_1.png")).shape == (60, 80)
+    assert np.array(Image.open(tmp_path / "m" / "über 1.png")).shape == (60, 80)
     told = wsss("evaluate", tmp_path / "m", tmp_path / "m", "--model", tmp_path)
     assert told.splitlines()[0].startswith(("background: ", "label 0: "))
+
+
+def test_a_mask_is_called_as_its_photo_and_finds_its_truth(tmp_path, rng):
+    network = get_model("squeezenet1_1", head="largefov", num_classes=3).eval()
+    save_segmenter(network, "squeezenet1_1", ["owl", "rail"], 40, tmp_path / "model")
+    for name in ("Im Wald/a 1.jpg", "b.jpg", "b.webp", "masks/old.png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)).save(path)
+    found, truth = tmp_path / "photos" / "masks", tmp_path / "truth"
+    assert "3 masks in" in wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", found)
+    (found / "old.png").unlink()
+    names = {each.relative_to(found).as_posix() for each in found.rglob("*.png")}
+    assert names == {"Im Wald/a 1.png", "b.png", "b.webp.png"}
+    truth.mkdir()
+    for name in ("a 1.png", "c.png"):  # flat, as people keep a few true masks
+        Image.fromarray(np.zeros((20, 30), np.uint8)).save(truth / name)
+    told = wsss("evaluate", found, truth)
+    assert "note: 1 masks of" in told
+    assert "and 1 images" in told
+    Image.fromarray(np.zeros((30, 20), np.uint8)).save(truth / "a 1.png")
+    with pytest.raises(InputError, match=r"a 1\.png: 30 x 20 pixels, the truth has 20 x 30"):
+        wsss("evaluate", found, truth)
+
+
+def test_a_picture_of_an_unknown_kind_is_one_line(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.xyz: .*; end it in one of png, jpg, pdf, svg"):
+        wsss("look", tmp_path / "a.png", "--to", tmp_path / "a.xyz")
 
 
 def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from wsss.data.cam_dicts import write_dict_seed
-from wsss.data.own import adopt_photos, adopt_seeds, find_photos, upright
+from wsss.data.own import adopt_photos, adopt_seeds, find_photos
+from wsss.data.pictures import read_image
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 
@@ -35,7 +36,7 @@ def test_a_folder_a_class_is_understood(photos, tmp_path):
     assert sorted(ids) == sorted(found.files)
     assert folder.image_labels(ids).sum(0).tolist() == [2, 3]
     for image_id, path in found.files.items():  # pixel for pixel, whatever they were stored as
-        assert np.array_equal(folder.image(image_id), np.array(upright(path)))
+        assert np.array_equal(folder.image(image_id), read_image(path, turned=True))
     assert adopt_photos(photos, tmp_path / "data", val=0.4) == found
 
 
@@ -86,8 +87,8 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path, rng):
     masks = tmp_path / "masks"
     masks.mkdir()
     Image.fromarray(np.ones((12, 20), np.uint8)).save(masks / "turned.png")
-    with pytest.raises(InputError, match=r"it fits the photo before the camera's rotation"):
-        adopt_photos(root.parent, tmp_path / "data", masks=masks)
+    with pytest.raises(InputError, match=r"or turn it as the camera's EXIF orientation says"):
+        adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0)
     Image.fromarray(np.ones((20, 12), np.uint8)).save(masks / "turned.png")
     (image_id,) = adopt_photos(root.parent, tmp_path / "data", masks=masks, val=0).files
     folder = VocFolder(tmp_path / "data")
@@ -104,10 +105,10 @@ def test_what_is_no_photo_is_one_line(tmp_path, rng):
     root.mkdir()
     deep = Image.fromarray(rng.integers(0, 2**16, (4, 4)).astype(np.uint16))
     deep.save(root / "deep.png")
-    with pytest.raises(InputError, match=r"deep\.png: I;16 has more than 8 bits"):
+    with pytest.raises(InputError, match=r"deep\.png: mode I;16 is more than 8 bits"):
         adopt_photos(tmp_path, tmp_path / "data", val=0)
     (root / "deep.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
-    with pytest.raises(InputError, match=r"deep\.png: the photo is damaged"):
+    with pytest.raises(InputError, match=r"deep\.png: the image is damaged"):
         adopt_photos(tmp_path, tmp_path / "data", val=0)
     (root / "deep.png").unlink()
     Image.new("RGB", (4, 4)).save(tmp_path / "bare.jpg")
@@ -226,8 +227,8 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
         read = np.array(Image.open(data / "seeds" / "irn" / f"{name}.png"))
         assert np.array_equal(read, seeds.get(name, np.full((6, 8), 255)))
     for wrong, says in (
-        (np.full((6, 8), 3, np.uint8), "value 3; 2 classes are 1 to 2, 0 is background"),
-        (np.zeros((8, 6), np.uint8), "6 x 8 pixels, but the photo is 8 x 6"),
+        (np.full((6, 8), 3, np.uint8), "mask value 3; use 0 to 2, or 255"),
+        (np.zeros((8, 6), np.uint8), "the mask is 6 x 8 pixels, its image 8 x 6"),
     ):
         Image.fromarray(wrong).save(given / f"{found.train[3]}.png")
         with pytest.raises(InputError, match=says):

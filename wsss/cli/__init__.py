@@ -21,8 +21,9 @@ from wsss.cli.options import (
     WithRngSeeds,
     names,
 )
-from wsss.cli.own import evaluate, export, look, predict, seeds, train
+from wsss.cli.own import seeds, train
 from wsss.cli.reproduce import reproduce
+from wsss.cli.segment import evaluate, export, look, predict
 from wsss.cli.verify import verify
 from wsss.cli.weights import weights_app
 from wsss.errors import told_in_one_line
@@ -30,19 +31,17 @@ from wsss.errors import told_in_one_line
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Weakly-supervised semantic segmentation with many seeds: data, tables, plans.",
+    help="Learn to segment photos from the names of what each shows, by many pseudo-masks at once.",
 )
-app.add_typer(data_app, name="data")
-app.add_typer(weights_app, name="weights")
-app.command(cls=WithRngSeeds)(reproduce)
-app.command("export-voc-test")(export_voc_test)
-app.command()(verify)
-app.command(cls=WithRngSeeds)(train)
-app.command()(seeds)
-app.command()(predict)
-app.command()(evaluate)
-app.command()(export)
-app.command()(look)
+OWN, PAPER = "Your own pictures", "The paper's experiments"
+app.command(cls=WithRngSeeds, rich_help_panel=OWN)(train)
+for each in (predict, evaluate, export, seeds, look):
+    app.command(rich_help_panel=OWN)(each)
+app.add_typer(data_app, name="data", rich_help_panel=PAPER)
+app.add_typer(weights_app, name="weights", rich_help_panel=PAPER)
+app.command(cls=WithRngSeeds, rich_help_panel=PAPER)(reproduce)
+app.command("export-voc-test", rich_help_panel=PAPER)(export_voc_test)
+app.command(rich_help_panel=PAPER)(verify)
 
 
 @app.callback()
@@ -56,7 +55,7 @@ def options(
         os.environ["WSSS_DEBUG"] = "1"
 
 
-@app.command(cls=WithRngSeeds)
+@app.command(cls=WithRngSeeds, rich_help_panel=PAPER)
 def plan(
     profile: ProfileOption = "demo",
     data: DataOption = None,

@@ -40,6 +40,9 @@ def spread_option(arguments: Sequence[str], option: str) -> list[str]:
     return spread
 
 
+PhotosArgument = Annotated[
+    Path, typer.Argument(help="Folder of photos: JPEG, PNG, BMP, WebP, in sub-folders too.")
+]
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", envvar="WSSS_DATA", help="Data folder in the VOC layout."),

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import random
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+from tqdm import tqdm
 
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import write_labels_csv
-from wsss.data.own_labels import read_own_labels, ways_to_name
-from wsss.data.pictures import TURNED, opened, read_mask_png, write_mask_png
-from wsss.data.voc import SEEDS
+from wsss.data.own_labels import plain, read_own_labels, ways_to_name
+from wsss.data.pictures import TURNED, opened, read_image, write_mask_png
+from wsss.data.suspicions import Seen
+from wsss.data.voc import SEEDS, VocFolder
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+NOT_READ = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".dng", ".cr2", ".nef", ".zip")
+"""What people take for photos, too, so that a word is due when they lie there."""
 
+LONGEST = 100
+"""Times its shorter side that a photo is long at most: one shrunk to a line has no maps."""
 FEW = 5
 """Photos of a class below which a warning is due."""
 
@@ -34,46 +41,56 @@ class Understood:
     ----------
     files : mapping
         From an id to the photo it stands for.
+    ways : mapping
+        From all that people call a photo to its id, see `wsss.data.own_labels.ways_to_name`.
     classes : tuple of str
         Names, as masks number them from 1.
-    counts : mapping
-        Photos to learn from that show each class.
+    shown : mapping
+        From an id to the classes that the photo shows.
     train, val : tuple of str
         Ids of the photos to learn from, and of those held out.
-    nothing : int
-        Photos to learn from that show none of the classes.
-    masks : int
-        Masks of photos held out.
+    masked : frozenset of str
+        Ids of the photos with a mask.
+    notes : tuple of str
+        What else should be known, a line each.
     """
 
     files: Mapping[str, Path]
+    ways: Mapping[str, str]
     classes: tuple[str, ...]
-    counts: Mapping[str, int]
+    shown: Mapping[str, Sequence[str]]
     train: tuple[str, ...]
     val: tuple[str, ...]
-    nothing: int
-    masks: int
+    masked: frozenset[str]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        shown = [name for name in self.classes if self.counts[name]]
-        lines = [
+        counts, masks = self.counts, len(self.masked.intersection(self.val))
+        seen = [name for name in self.classes if counts[name]]
+        line = (
             f"{len(self.files)} photos, {len(self.train)} to learn from and {len(self.val)} held "
-            f"out{f' with {self.masks} masks' if self.masks else ''}; {len(shown)} classes: "
-            + ", ".join(f"{name} {self.counts[name]}" for name in shown)
-        ]
-        return "\n".join([*lines, *self.warnings])
+            f"out{f' with {masks} masks' if masks else ''}; {len(seen)} classes: "
+            + ", ".join(f"{name} {counts[name]}" for name in seen)
+        )
+        return "\n".join([line, *self.warnings])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Photos to learn from that show each class."""
+        found = Counter(name for each in self.train for name in self.shown[each])
+        return {name: found[name] for name in self.classes}
 
     @property
     def warnings(self) -> list[str]:
         """What is likely to go wrong, a line each."""
-        told, photos = [], len(self.train)
-        if self.nothing:
-            told += [f"{self.nothing} photos show none of them and are learnt as background"]
-        if never := [name for name in self.classes if not self.counts[name]]:
+        told, counts, photos = list(self.notes), self.counts, len(self.train)
+        if nothing := sum(not self.shown[each] for each in self.train):
+            told += [f"{nothing} photos show none of them and are learnt as background"]
+        if never := [name for name in self.classes if not counts[name]]:
             told += [f"on no photo, and never predicted: {', '.join(never)}"]
-        if few := [name for name in self.classes if 0 < self.counts[name] < FEW]:
+        if few := [name for name in self.classes if 0 < counts[name] < FEW]:
             told += [f"on fewer than {FEW} photos, too few to learn well: {', '.join(few)}"]
-        if always := [name for name in self.classes if self.counts[name] == photos]:
+        if always := [name for name in self.classes if counts[name] == photos]:
             told += [
                 f"on every photo: {', '.join(always)}; a classifier has nothing to tell it from, "
                 "so add photos without it"
@@ -88,6 +105,7 @@ def adopt_photos(
     labels: Path | None = None,
     masks: Path | None = None,
     val: float | Path = 0.2,
+    leave_out: Sequence[Path] = (),
 ) -> Understood:
     """Make a data folder in the VOC layout of photos and labels as people have them.
 
@@ -100,8 +118,9 @@ def adopt_photos(
         The data folder; what an earlier call wrote is replaced.
     labels : Path, optional
         A table with a column of file names and one of 0 and 1 for each class, or with one column
-        of labels separated by ``;``, ``|`` or spaces; a folder of VOC's XML; a ``cls_labels.npy``.
-        Without it the name of a photo's first sub-folder is its class.
+        of labels separated by ``;``, ``,`` or ``|``, or by spaces where each word stands alone
+        somewhere; a folder of VOC's XML; a ``cls_labels.npy``. Without it the name of a photo's
+        first sub-folder is its class.
     masks : Path, optional
         Index PNGs named like the photos, of some or all of them: 0 background, then the classes,
         numbered as `wsss.data.own_labels.read_own_labels` says; 255 does not count.
@@ -109,6 +128,8 @@ def adopt_photos(
         Share of the photos that is held out, drawn by a fixed random seed, of those with masks if
         masks are given, and never a class's last photo; or a list of them: file names, or lines of
         VOC's, DeepLab's and psa's lists.
+    leave_out : sequence of Path
+        Folders that hold no photos, though they may lie among them; `out` and `masks` are such.
 
     Returns
     -------
@@ -120,51 +141,47 @@ def adopt_photos(
         If there are no photos, one cannot be read, some have no label or the labels no photo, a
         mask does not fit, or none is left to learn from or to score.
     """
-    found = find_photos(photos)
+    found = find_photos(photos, [out, *leave_out, *([masks] if masks else [])])
+    ways = ways_to_name(found, photos)
     shown, classes = read_own_labels(found, photos, labels)
     if not any(shown.values()):
         raise InputError(f"{labels or photos}: no photo shows any class")
-    ids, with_mask = list(found), dict(_masks(found, masks, len(classes)))
+    with_mask = {} if masks is None else named_like(ways, masks, ".png")
+    if masks is not None and not with_mask:
+        raise InputError(f"{masks}: no PNG is named like one of the photos; leave --masks out")
+    ids = list(found)
     if isinstance(val, Path):
-        held_out = _listed(val, ways_to_name(found, photos))
+        held_out = _listed(val, ways)
     else:
-        held_out = _draw(ids if masks is None else list(with_mask), shown, round(val * len(ids)))
-    train = tuple(each for each in ids if each not in held_out)
+        held_out = _draw(
+            [each for each in ids if not masks or each in with_mask], shown, round(val * len(ids))
+        )
+    train, held = (tuple(e for e in ids if (e in held_out) is there) for there in (False, True))
     if not train or (val and not held_out):
         raise InputError(
-            f"{photos}: {len(train)} photos to learn from and {len(held_out)} held out; "
-            "each needs one at least, so add photos or choose another --val"
+            f"{photos}: {len(train)} photos to learn from and {len(held_out)} held out (of no "
+            "class the last one); each needs one at least, so add photos or choose another --val"
         )
-    if masks is not None and (bare := [each for each in held_out if each not in with_mask]):
+    if masks is not None and (bare := [each for each in held if each not in with_mask]):
         raise InputError(f"{masks}: no mask of {len(bare)} photos held out, the first {bare[0]}")
+
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    for image_id, path in found.items():
+    for image_id, path in tqdm(found.items(), desc="photos", disable=None, leave=False):
         _take(path, out / "JPEGImages", image_id)
-    for old in (out / "SegmentationClass").glob("*.png"):
-        if old.stem not in with_mask:
-            old.unlink()
-    for image_id, mask in with_mask.items():
-        write_mask_png(out / "SegmentationClass" / f"{image_id}.png", read_mask_png(mask))
     present = np.array([[name in shown[each] for name in classes] for each in ids], bool)
     write_labels_csv(out / "labels.csv", ids, classes, present)
     (out / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
-    lists, held = out / "ImageSets" / "Segmentation", tuple(e for e in ids if e in held_out)
     for split, chosen in (("train", train), ("val", held)):
-        (lists / f"{split}.txt").write_text("".join(f"{e}\n" for e in chosen), encoding="utf-8")
-    counts = Counter(name for each in train for name in shown[each])
-    return Understood(
-        files=found,
-        classes=classes,
-        counts={name: counts[name] for name in classes},
-        train=train,
-        val=held,
-        nothing=sum(not shown[each] for each in train),
-        masks=len(held_out & with_mask.keys()),
-    )
+        path = out / "ImageSets" / "Segmentation" / f"{split}.txt"
+        path.write_text("".join(f"{each}\n" for each in chosen), encoding="utf-8")
+    for old in (out / "SegmentationClass").glob("*.png"):
+        old.unlink()
+    notes = [*_not_read(photos), *_take_masks(VocFolder(out), with_mask)]
+    return Understood(found, ways, classes, shown, train, held, frozenset(with_mask), tuple(notes))
 
 
-def find_photos(folder: Path) -> dict[str, Path]:
+def find_photos(folder: Path, leave_out: Iterable[Path] = ()) -> dict[str, Path]:
     """Find the photos of a folder and its sub-folders, by an id without spaces or slashes.
 
     Raises
@@ -174,30 +191,32 @@ def find_photos(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of photos")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
+    others = {each.resolve() for each in leave_out} - {folder.resolve()}
     found: dict[str, Path] = {}
-    for path in (each for each in paths if not each.name.startswith("._")):  # macOS leaves these
-        name = re.sub(r"[^\w.-]+", "_", path.relative_to(folder).with_suffix("").as_posix())
+    for path in sorted(folder.rglob("*")):
+        hidden = path.name.startswith("._")  # macOS leaves these
+        if hidden or path.suffix.lower() not in PICTURES or not path.is_file():
+            continue
+        if others and not others.isdisjoint(path.resolve().parents):
+            continue
+        name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
+        name = re.sub(r"[^\w.-]+", "_", name)[-64:]  # files are called so
         while name in found:
             name += "_"
         found[name] = path
     if not found:
-        raise InputError(f"{folder}: no photo; {', '.join(PICTURES)} are read, in sub-folders too")
+        told = "; ".join(
+            [", ".join(PICTURES) + " are read, in sub-folders too", *_not_read(folder)]
+        )
+        raise InputError(f"{folder}: no photo; {told}")
     return found
 
 
-def upright(path: Path) -> Image.Image:
-    """Read a photo as a person sees it: RGB, turned as the camera says.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, of another format, or larger than Pillow deems safe.
-    """
-    with opened("photo", path) as picture:
-        if picture.mode.startswith("I") or picture.mode == "F":
-            raise InputError(f"{path}: {picture.mode} has more than 8 bits; save it with 8")
-        return ImageOps.exif_transpose(picture).convert("RGB")
+def _not_read(folder: Path) -> Iterator[str]:
+    """Say what is no photo here and may be meant as one."""
+    counts = Counter(path.suffix.lower() for path in folder.rglob("*"))
+    if told := [f"{counts[ending]} {ending}" for ending in NOT_READ if counts[ending]]:
+        yield f"not read: {', '.join(told)}; convert what are photos to JPEG or PNG"
 
 
 def _take(path: Path, folder: Path, image_id: str) -> None:
@@ -205,14 +224,17 @@ def _take(path: Path, folder: Path, image_id: str) -> None:
     jpeg, png = folder / f"{image_id}.jpg", folder / f"{image_id}.png"
     jpeg.unlink(missing_ok=True)
     png.unlink(missing_ok=True)
-    picture = upright(path)
-    with opened("photo", path) as stored:
+    pixels = read_image(path, turned=True)
+    height, width = pixels.shape[:2]
+    if min(height, width) < 2 or max(height, width) > LONGEST * min(height, width):
+        raise InputError(f"{path}: {width} x {height} pixels; such a photo cannot be learnt from")
+    with opened("image", path) as stored:
         as_it_is = stored.format == "JPEG" and stored.getexif().get(TURNED, 1) == 1
     if as_it_is:
         jpeg.symlink_to(path.resolve())
     else:
         with atomic_write(png) as aside:
-            picture.save(aside, "PNG")
+            Image.fromarray(pixels).save(aside, "PNG")
 
 
 def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) -> set[str]:
@@ -238,7 +260,7 @@ def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
         if mark == "-1" or not line:  # VOC's lists of a class name those without it, too
             continue
         first = Path(line.split()[0])
-        names = (line, name.strip(), line.split()[0], first.name, first.stem)
+        names = map(plain, (line, name.strip(), str(first), first.name, first.stem))
         image_id = next((ways[each] for each in names if each in ways), None)
         if image_id is None:
             raise InputError(f"{path}, line {number}: {line!r} is none of the photos")
@@ -246,35 +268,38 @@ def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _beside(folder: Path, image_id: str, photo: Path, *endings: str) -> Path | None:
-    """Find the file of a folder that is named like a photo."""
-    names = (f"{stem}{end}" for end in endings for stem in (image_id, photo.stem))
-    return next((folder / each for each in names if (folder / each).is_file()), None)
+def named_like(ways: Mapping[str, str], folder: Path, *endings: str) -> dict[str, Path]:
+    """Find the files of a folder and its sub-folders that are named like photos, by their ids.
+
+    ``garden/zoe.png`` is of the photo with that path, or of the only one called so.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    named: dict[str, Path] = {}
+    for ending in endings:
+        for path in sorted(folder.rglob(f"[!.]*{ending}")):
+            relative = path.relative_to(folder).with_suffix("")
+            names = (plain(relative.as_posix()), plain(path.stem))
+            if image_id := next((ways[name] for name in names if name in ways), None):
+                named.setdefault(image_id, path)
+    return named
 
 
-def _masks(
-    found: Mapping[str, Path], masks: Path | None, classes: int
-) -> Iterator[tuple[str, Path]]:
-    """Find the masks of photos, each of which fits its photo."""
-    if masks is None:
-        return
-    if not masks.is_dir():
-        raise InputError(f"{masks}: no such folder of masks")
-    for image_id, photo in found.items():
-        if (path := _beside(masks, image_id, photo, ".png")) is None:
-            continue
-        mask, (width, height) = read_mask_png(path), upright(photo).size
-        if mask.shape != (height, width):
-            turned = " (it fits the photo before the camera's rotation)"
-            raise InputError(
-                f"{path}: {mask.shape[1]} x {mask.shape[0]} pixels, but the photo is "
-                f"{width} x {height}" + (turned if mask.shape == (width, height) else "")
-            )
-        if (strange := mask[(mask > classes) & (mask != 255)]).size:
-            raise InputError(
-                f"{path}: value {strange[0]}; {classes} classes are 1 to {classes}, or 255"
-            )
-        yield image_id, path
+def _take_masks(folder: VocFolder, masks: Mapping[str, Path]) -> Iterator[str]:
+    """Store masks, each of which fits its photo; tell where labels contradict them."""
+    told: dict[str, list[str]] = {}
+    labels = folder.image_labels(list(masks))
+    for (image_id, path), present in zip(masks.items(), labels, strict=True):
+        mask = folder.index_map(path, image_id)
+        write_mask_png(folder.mask_path(image_id), mask)
+        seen = Seen((), str(path), tuple(np.unique(mask).tolist()))
+        for _, kind, line in seen.told(present, folder.classes):
+            told.setdefault(kind, []).append(line)
+    for lines in told.values():
+        yield lines[0] + (f" (and {len(lines) - 1} more such masks)" if len(lines) > 1 else "")
+    if "contradiction" in told:
+        numbered = ", ".join(f"{number} {name}" for number, name in enumerate(folder.classes, 1))
+        yield f"in masks 0 is background, {numbered}; another order needs a table of 0 and 1"
 
 
 def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
@@ -295,31 +320,18 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
     InputError
         If there is no such folder, no photo has a seed in it, or one cannot be read.
     """
-    if not source.is_dir():
-        raise InputError(f"{source}: no such folder of seeds")
-    into, count = data / SEEDS / source.resolve().name, 0
+    named = named_like(understood.ways, source, ".png", ".npy")
+    into, folder, count = data / SEEDS / source.resolve().name, VocFolder(data), 0
     into.mkdir(parents=True, exist_ok=True)
     for image_id in understood.train:
-        photo = understood.files[image_id]
-        width, height = upright(photo).size
-        path = _beside(source, image_id, photo, ".png", ".npy")
+        path, size = named.get(image_id), folder.size(image_id)
         count += path is not None
         if path is None:
-            seed = np.full((height, width), 255, np.uint8)
+            seed = np.full(size, 255, np.uint8)
         elif path.suffix == ".npy":
-            seed = read_dict_seed(path, (height, width))
+            seed = folder.fitted(read_dict_seed(path, size), path, image_id)
         else:
-            seed = read_mask_png(path)
-        if (strange := seed[(seed > len(understood.classes)) & (seed != 255)]).size:
-            raise InputError(
-                f"{path}: value {strange[0]}; {len(understood.classes)} classes are 1 to "
-                f"{len(understood.classes)}, 0 is background and 255 unknown"
-            )
-        if seed.shape != (height, width):
-            raise InputError(
-                f"{path}: {seed.shape[1]} x {seed.shape[0]} pixels, but the photo is "
-                f"{width} x {height}"
-            )
+            seed = folder.index_map(path, image_id)
         write_mask_png(into / f"{image_id}.png", seed)
     if not count:
         raise InputError(f"{source}: no ID.png nor ID.npy of a photo to learn from")

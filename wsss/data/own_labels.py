@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
@@ -13,7 +14,11 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from wsss.data.labels import VOC_CLASSES, find_labels
+from wsss.data.voc import IGNORE_INDEX
 from wsss.errors import InputError
+
+BINARY = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+"""How a table says whether a photo shows a class."""
 
 
 class OwnLabels(NamedTuple):
@@ -35,7 +40,8 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
     """Read labels of photos, whichever way they are given.
 
     The columns of a table of 0 and 1 number the classes; VOC's own names in XML, and the 20 columns
-    of a ``.npy``, are numbered as VOC does; any other names as they are sorted.
+    of a ``.npy``, are numbered as VOC does; other names by the alphabet, capitals aside. What is
+    labelled ``background`` shows no class by that.
 
     Parameters
     ----------
@@ -49,8 +55,23 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
     Raises
     ------
     InputError
-        If the labels cannot be read, or do not fit the photos.
+        If the labels cannot be read, do not fit the photos, or name more than 254 classes.
     """
+    shown, classes = _read(found, photos, labels)
+    classes = tuple(name for name in classes if name.casefold() != "background")
+    where = labels or photos
+    if twice := [name for name, count in Counter(classes).items() if count > 1]:
+        raise InputError(f"{where}: two classes are called {twice[0]!r}; rename one")
+    if len(classes) >= IGNORE_INDEX:
+        raise InputError(f"{where}: {len(classes)} classes; masks number at most 254")
+    if nameless := [name for name in classes if not name or not name.isprintable()]:
+        raise InputError(f"{where}: a class is called {nameless[0]!r}; give it a name")
+    return OwnLabels(
+        {key: [n for n in names if n in classes] for key, names in shown.items()}, classes
+    )
+
+
+def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLabels:
     if labels is None:
         shown = {}
         for image_id, path in found.items():
@@ -60,73 +81,70 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
                     f"{path}: no label; put each class's photos into a folder of its name, or give "
                     "--labels"
                 )
-            shown[image_id] = [parts[0]]
+            shown[image_id] = [parts[0].strip()]
         return OwnLabels(shown, _sorted(shown))
     if not labels.exists():
-        raise InputError(f"{labels}: no such labels")
+        raise InputError(f"{labels}: no such labels; give a table, a folder of XML or a .npy")
     if labels.is_dir():
         shown = {each: _xml_names(labels / f"{path.stem}.xml") for each, path in found.items()}
         ours = _sorted(shown)
         return OwnLabels(shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours)
+    ways = ways_to_name(found, photos)
     if labels.suffix == ".npy":
         rows = find_labels(labels, [], VOC_CLASSES)
-        known = ways_to_name(found, photos)  # VOC's file names all of its photos
-        named = {
+        named = {  # VOC's file names all of its photos
             key: [VOC_CLASSES[i] for i in np.flatnonzero(row)]
             for key, row in rows.items()
-            if key in known
+            if key in ways
         }
         classes = VOC_CLASSES
     else:
-        named, columns = _table(labels)
+        named, columns = _table(labels, ways)
         classes = columns or _sorted(named)
-    return OwnLabels(_matched(found, photos, named, labels), classes)
-
-
-def ways_to_name(found: Mapping[str, Path], photos: Path) -> dict[str, str]:
-    """Map all that people call a photo to its id: path, file name, either without its ending.
-
-    What two photos are called, in two folders say, names neither.
-    """
-    ways: dict[str, set[str]] = {}
-    for image_id, path in found.items():
-        relative = path.relative_to(photos)
-        for name in (
-            relative.as_posix(),
-            relative.with_suffix("").as_posix(),
-            path.name,
-            path.stem,
-        ):
-            ways.setdefault(name, set()).add(image_id)
-    return {name: ids.pop() for name, ids in ways.items() if len(ids) == 1}
-
-
-def _sorted(shown: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    return tuple(sorted({name for names in shown.values() for name in names}))
-
-
-def _matched(
-    found: Mapping[str, Path], photos: Path, named: Mapping[str, Sequence[str]], labels: Path
-) -> Mapping[str, Sequence[str]]:
-    """Match names in a table with photos."""
-    ways = ways_to_name(found, photos)
-    shown = {ways[name]: classes for name, classes in named.items() if name in ways}
-    if lost := [name for name in named if name not in ways]:
+    shown = {ways[plain(name)]: names for name, names in named.items() if plain(name) in ways}
+    if lost := [name for name in named if plain(name) not in ways]:
         raise InputError(
             f"{labels}: {len(lost)} of its names are no photo, or several in sub-folders, the "
             f"first {lost[0]!r}"
         )
     if rest := [path for image_id, path in found.items() if image_id not in shown]:
-        raise InputError(f"{labels}: {len(rest)} photos have no label, the first {rest[0]}")
-    return shown
+        raise InputError(
+            f"{labels}: {len(rest)} photos have no label, the first {rest[0]}; a photo that shows "
+            "none of the classes has a row as well"
+        )
+    return OwnLabels(shown, classes)
 
 
-def _table(path: Path) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+def plain(name: str) -> str:
+    """Write a name as all systems do: macOS takes umlauts apart, Windows turns slashes round."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
+
+
+def ways_to_name(found: Mapping[str, Path], photos: Path) -> dict[str, str]:
+    """Map all that people call a photo to its id: path, file name, either without its ending.
+
+    What two photos are called, in two folders say, names neither. Names are `plain`.
+    """
+    ways: dict[str, set[str]] = {}
+    for image_id, path in found.items():
+        relative = path.relative_to(photos)
+        short = relative.with_suffix("")
+        for name in (relative.as_posix(), short.as_posix(), path.name, path.stem, image_id):
+            ways.setdefault(plain(name), set()).add(image_id)
+    return {name: ids.pop() for name, ids in ways.items() if len(ids) == 1}
+
+
+def _sorted(shown: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    names = {name for names in shown.values() for name in names}
+    return tuple(sorted(names, key=lambda name: (name.casefold(), name)))
+
+
+def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Labels by name, and the classes if they are columns."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a table ({error})") from error
+        raise InputError(f"{path}: no table ({error}); save it as CSV in UTF-8") from error
     title = text.partition("\n")[0]
     separator = max(",;\t", key=title.count)
     if not title.count(separator):
@@ -134,25 +152,62 @@ def _table(path: Path) -> tuple[dict[str, list[str]], tuple[str, ...]]:
             f"{path}: its first line, {title!r:.60}, has no commas, semicolons or tabs"
         )
     reader = csv.reader(text.splitlines(), delimiter=separator)
-    header, *lines = [row for row in reader if any(map(str.strip, row))]
-    named: dict[str, list[str]] = {}
-    for number, row in enumerate(lines, start=2):
-        name, *cells = (cell.strip() for cell in row)
+    rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    header, *rows = [(number, row) for number, row in rows if any(row)]
+    if plain(header[1][0]) in ways:
+        if len(header[1]) > 2:
+            raise InputError(f"{path}: its first line is a photo's; name the columns above it")
+        header, rows = (0, ["file", "labels"]), [header, *rows]
+    header = header[1]
+    for number, row in rows:
         if len(row) != len(header):
-            raise InputError(f"{path}, line {number}: {len(row)} cells under {len(header)} titles")
-        if name in named:
-            raise InputError(f"{path}, line {number}: {name!r} stands there twice")
-        named[name] = _names(cells, header[1:], f"{path}, line {number}")
-    binary = all(cell.strip() in ("0", "1") for row in lines for cell in row[1:])
-    return named, tuple(name.strip() for name in header[1:]) if binary else ()
+            hint = "; write ; between the labels of a photo" if len(header) == 2 else ""
+            raise InputError(
+                f"{path}, line {number}: {len(row)} cells under {len(header)} titles{hint}"
+            )
+    # People put the files last, or a number before them.
+    at = max(range(len(header)), key=lambda i: sum(plain(row[i]) in ways for _, row in rows))
+    named: dict[str, list[str]] = {}
+    for number, row in rows:
+        if (name := row.pop(at)) in named:
+            raise InputError(
+                f"{path}, line {number}: {name!r} stands there twice; join its labels by ;"
+            )
+        named[name] = row
+    titles = [*header[:at], *header[at + 1 :]]
+    if all(cell.lower() in BINARY for row in named.values() for cell in row):
+        return {
+            name: [title for title, cell in zip(titles, row, strict=True) if BINARY[cell.lower()]]
+            for name, row in named.items()
+        }, tuple(titles)
+    for number, row in rows:
+        odd = [cell for cell in row if cell.lower() not in BINARY]
+        if odd and len(titles) > 1:
+            raise InputError(
+                f"{path}, line {number}: {odd[0]!r}; give 0 and 1, or one column of labels"
+            )
+    split = _splitter([row[0] for row in named.values()], path)
+    return {name: split(row[0]) for name, row in named.items()}, ()
 
 
-def _names(cells: Sequence[str], header: Sequence[str], where: str) -> list[str]:
-    if set(cells) <= {"0", "1"}:
-        return [name.strip() for name, cell in zip(header, cells, strict=True) if cell == "1"]
-    if len(cells) == 1:
-        return [name for name in re.split(r"[;|\s]+", cells[0]) if name]
-    raise InputError(f"{where}: {', '.join(cells)!r}; give 0 and 1, or one column of labels")
+def _splitter(cells: Sequence[str], where: Path) -> Callable[[str], list[str]]:
+    """Decide what stands between the labels in a column: ``;``, ``,`` or ``|``, else spaces.
+
+    Spaces part labels only where each word is a label alone elsewhere, for "polar bear" is one.
+    """
+    if any(re.search("[;,|]", cell) for cell in cells):
+        return lambda cell: [name for each in re.split("[;,|]", cell) if (name := each.strip())]
+    alone = {cell for cell in cells if " " not in cell}
+    words = Counter(word for cell in {*cells} - alone for word in {*cell.split()})
+    if all(word in alone for word in words):
+        return str.split
+    for cell in cells:
+        if " " in cell and any(word in alone or words[word] > 1 for word in cell.split()):
+            raise InputError(
+                f"{where}: {cell!r} may be one label or several; write ; between labels, or behind "
+                "one that is alone"
+            )
+    return lambda cell: [cell] * bool(cell)
 
 
 def _xml_names(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from wsss.errors import InputError
 from wsss.files import atomic_write
@@ -50,15 +50,15 @@ def opened(what: str, path: Path) -> Iterator[Image.Image]:
         raise unreadable(what, path, error) from error
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image (H, W, 3) uint8 RGB as stored; EXIF rotation is not applied.
+def read_image(path: Path, *, turned: bool = False) -> NDArray[np.uint8]:
+    """Read an image (H, W, 3) uint8 RGB as stored, or turned as the camera says (EXIF).
 
     `InputError` if it is missing, damaged, too large or of more than 8 bits a channel.
     """
     with opened("image", path) as picture:
         if picture.mode.startswith("I") or picture.mode == "F":
             raise InputError(f"{path}: mode {picture.mode} is more than 8 bits; save it with 8")
-        return np.array(picture.convert("RGB"))
+        return np.array((ImageOps.exif_transpose(picture) if turned else picture).convert("RGB"))
 
 
 def read_image_size(path: Path) -> tuple[int, int]:

@@ -218,11 +218,16 @@ class VocFolder:
 
     def index_map(self, path: Path, image_id: str) -> NDArray[np.uint8]:
         """Return a mask or seed of an image, (H, W) uint8 as from `mask`, wherever it lies."""
-        stored = read_mask_png(path)
+        return self.fitted(read_mask_png(path), path, image_id)
+
+    def fitted(self, stored: NDArray[np.uint8], path: Path, image_id: str) -> NDArray[np.uint8]:
+        """Return indices (H, W) uint8 that were read from `path` as `index_map` does."""
         (h, w), (height, width) = stored.shape, self.size(image_id)
         if (h, w) != (height, width):
+            turned = "resize one, or turn it as the camera's EXIF orientation says"
             raise InputError(
-                f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; resize one"
+                f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; "
+                + (turned if (h, w) == (width, height) else "resize one")
             )
         highest = len(self.every_class)
         wrong = np.unique(stored[(stored > highest) & (stored != IGNORE_INDEX)])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
-from wsss.plan.budget import COSTS, told
+from wsss.plan.budget import COSTS, LEARNT, TESTED, told
 from wsss.plan.flops import Gpu, calculation, kind_of
 from wsss.stages import Scenes, Stage, graph
 
@@ -20,6 +20,10 @@ KINDS = {
     "seed sets": ("seeds",),
     "trainings": ("segmenter",),
 }
+
+
+STEPS = 750
+"""Of the trainings of the profile `photo`, whose seconds `COSTS` holds."""
 
 
 def counts(stages: Sequence[Stage]) -> dict[str, int]:
@@ -94,9 +98,7 @@ def edges(stages: Sequence[Stage]) -> list[str]:
     ]
 
 
-def estimate(
-    stages: Sequence[Stage], profile: str, sizes: Mapping[str, float] | None = None
-) -> str:
+def estimate(stages: Sequence[Stage], profile: str) -> str:
     """Estimate time and disk of some stages from what stages of their kinds cost elsewhere.
 
     Parameters
@@ -105,8 +107,6 @@ def estimate(
         What is still to be computed.
     profile : str
         Whose measurements count.
-    sizes : mapping, optional
-        By name of a stage, how large it is beside those measured; 1 where it is not named.
 
     Returns
     -------
@@ -114,10 +114,7 @@ def estimate(
         One line. Kinds that nobody has measured at this profile are named, unless it is all.
     """
     costs = _costs(profile)
-    kinds: dict[str, float] = {}
-    for stage in stages:
-        size = (sizes or {}).get(stage.name, 1.0)
-        kinds[kind_of(stage)] = kinds.get(kind_of(stage), 0.0) + size
+    kinds = Counter(kind_of(stage) for stage in stages)
     unknown = sorted(kind for kind in kinds if kind not in costs.index)
     known = {kind: count for kind, count in kinds.items() if kind in costs.index}
     if kinds and not known:
@@ -126,6 +123,29 @@ def estimate(
     megabytes = sum(count * costs["megabytes"][kind] for kind, count in known.items())
     line = f"estimate for what is missing: {seconds / 60:.0f} min of a core, {megabytes:.0f} MB"
     return line + (f"; not measured at this profile: {', '.join(unknown)}" if unknown else "")
+
+
+def expected_seconds(
+    stages: Sequence[Stage], *, photos: int, held_out: int, steps: int
+) -> dict[str, float]:
+    """Seconds of a core that stages on photos of one's own may take, by identity.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        What is still to be computed; kinds that nobody has measured are left out.
+    photos, held_out, steps : int
+        How many are learnt from and tested on, and the optimiser's steps of a training, beside
+        those of the profile `photo`, where all kinds were timed.
+    """
+    seconds: dict[str, float] = _costs("photo")["seconds"].to_dict()
+    trained = steps / STEPS
+    sizes = {"classifier": trained, "segmenter": trained, "segmenter_score": held_out / TESTED}
+    return {
+        stage.identity: seconds[kind_of(stage)] * sizes.get(stage.name, photos / LEARNT)
+        for stage in stages
+        if kind_of(stage) in seconds
+    }
 
 
 def _calculated(table: pd.DataFrame, gpu: Gpu) -> list[str]:

@@ -2,7 +2,7 @@
 
 from wsss.stages.cams import AnyCams, CamReader, Cams, MergedCams
 from wsss.stages.classifier import Classifier, NetworkSpec
-from wsss.stages.engine import graph, run, together
+from wsss.stages.engine import default_workers, graph, run, together
 from wsss.stages.images import Images, PhotoFolder, Photos, Scenes
 from wsss.stages.records import RESULTS, Records, keep_scores
 from wsss.stages.saliency import (
@@ -56,6 +56,7 @@ __all__ = [
     "check_maps",
     "choose_saliency",
     "default_runs",
+    "default_workers",
     "graph",
     "keep_scores",
     "run",

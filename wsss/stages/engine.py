@@ -8,14 +8,15 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from wsss.errors import InputError
+from wsss.progress import heard_by
+from wsss.stages.progress import Progress
 from wsss.stages.stage import Stage
 from wsss.stages.store import Store
 
@@ -34,6 +35,9 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
 }
 """What the local workers start with."""
+
+SHARES = "wsss shares"
+"""Topic under which workers tell the key of a task and how much of it is done."""
 
 
 def graph(
@@ -117,6 +121,7 @@ def run(
     workers: int | None = None,
     scheduler: str | None = None,
     quiet: bool = False,
+    expected: Mapping[str, float] | None = None,
 ) -> None:
     """Compute what is missing of some goals and of all that they need.
 
@@ -136,6 +141,8 @@ def run(
         with ``--resources CPU=1`` the others.
     quiet : bool
         Show no progress.
+    expected : mapping, optional
+        Seconds by identity of a stage, from which the time that is left is estimated.
 
     Raises
     ------
@@ -146,9 +153,11 @@ def run(
     if not todo:
         return
     store.require_writable()
+    for stage in todo:
+        stage.check(store)
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
-    progress = _Progress(todo, workers, quiet)
+    progress = Progress(todo, workers, quiet, expected)
     try:
         if workers == 1 and scheduler is None:
             _run_here(tasks, store, progress)
@@ -177,13 +186,14 @@ def visible_gpus() -> list[str]:
     return named.split(",")[:count]
 
 
-def _run_here(tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
+def _run_here(tasks: Sequence[Task], store: Store, progress: Progress) -> None:
     for task in tasks:
-        progress.starts(task)
-        progress.ends(task, _ensure(task, store))
+        progress.runs(task, 0)
+        with heard_by(partial(progress.runs, task)):
+            progress.ends(task, _ensure(task, store))
 
 
-def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: _Progress) -> None:
+def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: Progress) -> None:
     from distributed import KilledWorker, as_completed
 
     futures, offered = {}, _offered(client)
@@ -194,9 +204,12 @@ def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: _Prog
         key = "-".join([task[0].name, *(stage.identity for stage in task), str(store.runs)])
         kind = "GPU" if task[0].on_gpu else "CPU"
         needs = {kind: 1} if kind in offered else None
-        future = client.submit(_ensure, task, store, list(awaited), key=key, resources=needs)
+        future = client.submit(
+            _ensure_and_tell, task, store, list(awaited), key=key, resources=needs
+        )
         futures |= {stage.identity: future for stage in task}
     of = {futures[task[0].identity].key: task for task in tasks}
+    client.subscribe_topic(SHARES, lambda event: progress.runs(of.get(event[1][0]), event[1][1]))
     for future in as_completed(set(futures.values())):
         try:
             progress.ends(of[future.key], future.result())
@@ -221,6 +234,16 @@ def _ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
     finally:
         torch.set_num_threads(threads)
     return time.perf_counter() - started
+
+
+def _ensure_and_tell(task: Task, store: Store, parents: Sequence[float]) -> float:
+    """Compute one task on a worker, which tells the clients now and then how much is done."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+    with heard_by(lambda share: worker.log_event(SHARES, [key, share])):
+        return _ensure(task, store, parents)
 
 
 @contextmanager
@@ -307,42 +330,3 @@ def _script_not_run_again() -> Iterator[None]:
         yield
     finally:
         vars(main).update(hidden)
-
-
-class _Progress:
-    """What is done, what is left and how long that may take, on the terminal."""
-
-    def __init__(self, todo: Sequence[Stage], workers: int, quiet: bool) -> None:
-        self._left = Counter(stage.name for stage in todo)
-        self._seconds: dict[str, list[float]] = defaultdict(list)
-        self._workers = workers
-        self._bar = tqdm(
-            total=len(todo), desc="stages", unit="stage", disable=quiet,
-            bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}{postfix}", file=sys.stderr,
-        )  # fmt: skip
-
-    def note(self, text: str) -> None:
-        if not self._bar.disable:
-            self._bar.write(text, file=sys.stderr)
-
-    def starts(self, task: Task) -> None:
-        self._bar.set_postfix_str(task[0].name)
-
-    def ends(self, task: Task, seconds: float) -> None:
-        name = task[0].name
-        self._left[name] -= len(task)
-        self._seconds[name] += [seconds / len(task)] * len(task)
-        self._bar.set_postfix_str(f"{name} {seconds:.0f} s{self._estimate()}")
-        self._bar.update(len(task))
-
-    def close(self) -> None:
-        self._bar.close()
-
-    def _estimate(self) -> str:
-        """Seconds left, once every kind of stage that is left has been seen."""
-        kinds = [kind for kind, count in self._left.items() if count]
-        if not kinds or any(kind not in self._seconds for kind in kinds):
-            return ""
-        means = {kind: sum(self._seconds[kind]) / len(self._seconds[kind]) for kind in kinds}
-        left = sum(self._left[kind] * means[kind] for kind in kinds) / self._workers
-        return f", about {left:.0f} s left"

@@ -219,6 +219,21 @@ class Images(Stage):
         described = {"ids": ids, "classes": voc.classes}
         (folder / "split.json").write_text(json.dumps(described))
 
+    def require_masks(self, store: Results) -> None:
+        """Raise `InputError` if an image of a folder of photos has no mask."""
+        if isinstance(self.source, PhotoFolder):
+            try:
+                photos = self.source.open(store)
+            except InputError:  # the images may be decoded already, and their folder elsewhere
+                return
+            ids = photos.ids(self.split)
+            if bare := [each for each in ids if not photos.has_mask(each)]:
+                raise InputError(
+                    f"split '{self.split}' has no masks of {len(bare)} of its {len(ids)} images: "
+                    "training on seeds needs none, but scores and true labels do; add "
+                    f"{photos.mask_path(bare[0])}"
+                )
+
     def load(self, store: Results) -> LoadedImages:
         """Open what `compute` wrote."""
         folder = store.folder(self)

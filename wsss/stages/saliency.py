@@ -15,6 +15,7 @@ from wsss.data.packed import PackedArrays, pack
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.models.weights import WEIGHTS
+from wsss.progress import tell
 from wsss.saliency import (
     MAPS,
     BorderSaliency,
@@ -83,7 +84,9 @@ class Saliency(Stage):
 
     def _computed(self, store: Results) -> Iterator[np.ndarray]:
         method = self.border or U2NetP()
-        for image in self.images.load(store).images:
+        images = self.images.load(store).images
+        for done, image in enumerate(images):
+            tell(done, len(images))
             yield np.rint(method(image) * 255).astype(np.uint8)
 
     def _stored(self, store: Results) -> Iterator[np.ndarray]:

@@ -15,6 +15,7 @@ from wsss.errors import InputError
 from wsss.inference import Protocol, infer_labels
 from wsss.metrics import error_shares, iou, score
 from wsss.paper import Testing
+from wsss.progress import tell
 from wsss.stages.images import Images, LoadedImages
 from wsss.stages.seeds import Labels
 from wsss.stages.segmenter import Segmenter
@@ -69,12 +70,18 @@ class SegmenterScore(Stage):
         before = self.protocol.crf is not None and testing in ("single", "ms")
         return score["before_crf"] if before else score
 
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
+
     def compute(self, folder: Path, store: Results) -> None:
         """Predict every image and compare."""
         data, masks = _with_masks(self.images, store)
         model, crf = self.segmenter.load(store), self.protocol.crf
         before, after = ([np.empty(0)] * len(data.ids) for _ in range(2))
-        for i, without, whole in infer_labels(model, data.images, self.protocol):
+        every = infer_labels(model, data.images, self.protocol)
+        for done, (i, without, whole) in enumerate(every):
+            tell(done, len(data.ids))
             before[i], after[i] = without, whole
         record = _record(after, masks, data.classes)
         if crf is not None:
@@ -125,6 +132,10 @@ class LabelScore(Stage):
     def read(self, store: Results) -> dict[str, Any]:
         """Read the score that was computed, as `SegmenterScore.read` does."""
         return _read(store.folder(self))
+
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
 
     def compute(self, folder: Path, store: Results) -> None:
         """Compare every label map."""

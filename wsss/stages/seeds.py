@@ -17,6 +17,7 @@ from wsss.data.packed import PackedArrays, pack
 from wsss.data.voc import SEEDS
 from wsss.errors import InputError
 from wsss.noise import block_noise
+from wsss.progress import tell
 from wsss.saliency import cam_background, maps_fingerprint
 from wsss.seeds import SeedRule
 from wsss.stages.cams import AnyCams
@@ -121,7 +122,9 @@ class SeedBlock(Stage):
         images, salient = first.images.load(store).images, _saliency_reader(first.saliency, store)
         readers = [stage.cams.reader(store) for stage in stages]
         compressed: list[list[np.ndarray]] = [[] for _ in stages]
-        for index in first.indices(len(images)):
+        block = first.indices(len(images))
+        for done, index in enumerate(block):
+            tell(done, len(block))
             cams = [read(index) for read in readers]
             seeds = first.rule(images[index], cams, salient(index, cams[0]))
             for made, seed in zip(compressed, seeds, strict=True):
@@ -155,6 +158,10 @@ class NoisyLabels(Stage):
     largest: float = 0.3
     least_pixels: int = 8
 
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
+
     def compute(self, folder: Path, store: Results) -> None:
         """Spoil every mask by a generator of its own."""
         masks = _masks(self.images, store)
@@ -183,6 +190,10 @@ class TrueLabels(Stage):
     stage: Literal["true_labels"] = "true_labels"
     version: Literal[1] = 1
     images: Images
+
+    def check(self, store: Results) -> None:
+        """Refuse a split without masks."""
+        self.images.require_masks(store)
 
     def compute(self, folder: Path, store: Results) -> None:
         """Check that there are masks; they are decoded already."""

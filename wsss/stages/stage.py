@@ -70,6 +70,9 @@ class Stage(Spec):
         """
         return list(_stages_in(self))
 
+    def check(self, store: Results) -> None:
+        """Refuse, before anything is computed, what could only fail once much has been."""
+
     @property
     def maker(self) -> Stage:
         """The stage whose computing its number is known by: of a score, the training."""

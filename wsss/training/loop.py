@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from wsss.errors import InputError
 from wsss.models.network import Network
+from wsss.progress import tell
 from wsss.training.randomness import isolated_randomness, mix
 from wsss.training.schedule import Schedule
 
@@ -111,6 +112,7 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
                     losses[0].item()  # wait for a GPU, once
                     warm = time.perf_counter() - started
                 progress.update()
+                tell(epoch * steps + len(losses), last)
             _refuse_not_finite(work, epoch, torch.stack(losses))
             history.append(torch.stack(losses).mean().item())
             progress.set_postfix(loss=f"{history[-1]:.3f}")

@@ -1,0 +1,101 @@
+"""What is done, what is left and how long that may take, on the terminal (not in the paper)."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from tqdm import tqdm
+
+from wsss.stages.stage import Stage
+
+
+class Progress:
+    """A bar of stages, which says how far the running ones are and how long the rest may take.
+
+    Parameters
+    ----------
+    todo : sequence of Stage
+        All that is to be computed.
+    workers : int
+        How many work at once.
+    quiet : bool
+        Show nothing.
+    expected : mapping, optional
+        Seconds of a core that stages are expected to take, by identity; what is not named takes
+        none. Without it a kind of stage is expected to take what it took so far.
+    """
+
+    def __init__(
+        self,
+        todo: Sequence[Stage],
+        workers: int,
+        quiet: bool,
+        expected: Mapping[str, float] | None = None,
+    ) -> None:
+        self._left = {stage.identity: stage for stage in todo}
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._running: dict[str, float] = {}
+        self._workers, self._expected = workers, expected
+        self._all = sum((expected or {}).get(each, 0.0) for each in self._left)
+        self._started, self._lock = time.perf_counter(), threading.Lock()
+        self._bar = tqdm(
+            total=len(todo), desc="stages", unit="stage", disable=quiet,
+            bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}{postfix}", file=sys.stderr,
+        )  # fmt: skip
+
+    def note(self, text: str) -> None:
+        """Write a line above the bar."""
+        if not self._bar.disable:
+            self._bar.write(text, file=sys.stderr)
+
+    def runs(self, task: Sequence[Stage] | None, share: float) -> None:
+        """Show how much of a task is done, from 0 to 1; another thread may call it, and late."""
+        with self._lock:
+            if not task or task[0].identity not in self._left:  # of another client, or ended
+                return
+            self._running.update(dict.fromkeys((stage.identity for stage in task), share))
+            told = {f"{self._left[each].name} {of:.0%}": 0 for each, of in self._running.items()}
+            self._bar.set_postfix_str(", ".join(told) + self._estimate())
+
+    def ends(self, task: Sequence[Stage], seconds: float) -> None:
+        """Count a task that took so long."""
+        with self._lock:
+            for stage in task:
+                self._running.pop(stage.identity, None)
+                del self._left[stage.identity]
+                self._seconds[stage.name].append(seconds / len(task))
+            self._bar.set_postfix_str(f"{task[0].name} {seconds:.0f} s{self._estimate()}")
+            self._bar.update(len(task))
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
+
+    def _estimate(self) -> str:
+        """Time left, once every kind of stage that is left is expected to take some."""
+        left = 0.0
+        for identity, stage in self._left.items():
+            if (seconds := self._takes(stage)) is None:
+                return ""
+            left += seconds * (1 - self._running.get(identity, 0.0))
+        done = self._all - left
+        if done > self._all / 20:  # at the pace of this machine
+            wall = (time.perf_counter() - self._started) * left / done
+        else:
+            wall = left / self._workers
+        return f", about {_told(wall)} left" if self._left else ""
+
+    def _takes(self, stage: Stage) -> float | None:
+        """Seconds that a stage is expected to take."""
+        if self._expected is not None:
+            return self._expected.get(stage.identity, 0.0)
+        seen = self._seconds.get(stage.name)
+        return sum(seen) / len(seen) if seen else None
+
+
+def _told(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
