@@ -43,6 +43,19 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def read_text(path: Path) -> str:
+    """Read a text as people save it, with or without a byte order mark.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError
+        If it is absent or no text, or no file: a pipe would be waited for.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError("no file")
+    return path.read_text(encoding="utf-8-sig")
+
+
 def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
     """Write down the checksums of all files of a folder, and flush them to the disk.
 

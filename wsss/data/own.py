@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from wsss.data.cam_dicts import read_dict_seed
-from wsss.data.labels import write_labels_csv
+from wsss.data.labels import require_classes, write_labels_csv
 from wsss.data.own_labels import read_own_labels, ways_to_name
 from wsss.data.pictures import TURNED, opened, read_mask_png, write_mask_png
-from wsss.data.voc import SEEDS
+from wsss.data.voc import LONGEST_ID, SEEDS
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
@@ -124,6 +124,7 @@ def adopt_photos(
     shown, classes = read_own_labels(found, photos, labels)
     if not any(shown.values()):
         raise InputError(f"{labels or photos}: no photo shows any class")
+    require_classes(classes, labels or photos)
     ids, with_mask = list(found), dict(_masks(found, masks, len(classes)))
     if isinstance(val, Path):
         held_out = _listed(val, ways_to_name(found, photos))
@@ -180,6 +181,11 @@ def find_photos(folder: Path) -> dict[str, Path]:
         name = re.sub(r"[^\w.-]+", "_", path.relative_to(folder).with_suffix("").as_posix())
         while name in found:
             name += "_"
+        if (size := len(name.encode())) > LONGEST_ID:
+            raise InputError(
+                f"{path}: its name and those of its folders take {size} bytes; {LONGEST_ID} are "
+                "the most, so shorten them"
+            )
         found[name] = path
     if not found:
         raise InputError(f"{folder}: no photo; {', '.join(PICTURES)} are read, in sub-folders too")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from wsss.data.labels import VOC_CLASSES, find_labels
+from wsss.data.labels import VOC_CLASSES, find_labels, object_names
 from wsss.errors import InputError
 
 
@@ -65,7 +63,9 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
     if not labels.exists():
         raise InputError(f"{labels}: no such labels")
     if labels.is_dir():
-        shown = {each: _xml_names(labels / f"{path.stem}.xml") for each, path in found.items()}
+        shown = {
+            each: sorted(object_names(labels / f"{path.stem}.xml")) for each, path in found.items()
+        }
         ours = _sorted(shown)
         return OwnLabels(shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours)
     if labels.suffix == ".npy":
@@ -134,7 +134,10 @@ def _table(path: Path) -> tuple[dict[str, list[str]], tuple[str, ...]]:
             f"{path}: its first line, {title!r:.60}, has no commas, semicolons or tabs"
         )
     reader = csv.reader(text.splitlines(), delimiter=separator)
-    header, *lines = [row for row in reader if any(map(str.strip, row))]
+    try:
+        header, *lines = [row for row in reader if any(map(str.strip, row))]
+    except (csv.Error, ValueError) as error:  # ValueError: there is none
+        raise InputError(f"{path}: cannot be read as a table ({error})") from error
     named: dict[str, list[str]] = {}
     for number, row in enumerate(lines, start=2):
         name, *cells = (cell.strip() for cell in row)
@@ -153,12 +156,3 @@ def _names(cells: Sequence[str], header: Sequence[str], where: str) -> list[str]
     if len(cells) == 1:
         return [name for name in re.split(r"[;|\s]+", cells[0]) if name]
     raise InputError(f"{where}: {', '.join(cells)!r}; give 0 and 1, or one column of labels")
-
-
-def _xml_names(path: Path) -> list[str]:
-    try:
-        objects: Iterable[ET.Element] = ET.parse(path).getroot().findall("object")
-    except (OSError, ET.ParseError, LookupError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as XML ({reason})") from error
-    return list(Counter(each.findtext("name", "").strip() for each in objects))

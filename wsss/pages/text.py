@@ -65,6 +65,34 @@ def spread(values: pd.Series) -> str:
     return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
 
 
+def uneven_means(frame: pd.DataFrame) -> str:
+    """Say which figures are means over fewer labels than their neighbours; empty if none is.
+
+    VOC's mIoU leaves out a label that an image set does not show, unless it is predicted.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({
+    ...     "row": ["T", "C"], "column": "x", "rng_seed": 0, "miou": 50.0,
+    ...     "iou cat": [50.0, 50.0], "iou cow": [float("nan"), 50.0]})
+    >>> uneven_means(frame)
+    "1 of 2 figures is a mean without 'cow', which no image shows and nothing predicts there: T, x"
+    """
+    by_label = frame[[name for name in frame if str(name).startswith("iou ")]]
+    lacking = by_label.isna() & by_label.notna().any()  # none has what is of other data
+    lacking = lacking[by_label.notna().any(axis="columns")]  # older records know no label
+    uneven = lacking.any(axis="columns")
+    if not uneven.any():
+        return ""
+    names = [str(name).removeprefix("iou ") for name in lacking if lacking[name].any()]
+    cells = dict.fromkeys(f"{frame['row'][i]}, {frame['column'][i]}" for i in uneven[uneven].index)
+    what = "figures are means" if uneven.sum() > 1 else "figures is a mean"
+    return (
+        f"{uneven.sum()} of {len(frame)} {what} without {', '.join(map(repr, names))}, which no "
+        f"image shows and nothing predicts there: {'; '.join(cells)}"
+    )
+
+
 def _or_dash(value: float, form: str) -> str:
     """Write what is known; the paper has no figure for claim 13's cell."""
     return "–" if isnan(value) else format(value, form)

@@ -27,6 +27,10 @@ class Results(Protocol):
         """Folder of a result that is there."""
         ...
 
+    def done(self, stage: Stage) -> bool:
+        """Whether a result is there."""
+        ...
+
     @property
     def data(self) -> Path:
         """Data folder."""
@@ -69,6 +73,14 @@ class Stage(Spec):
         that too.
         """
         return list(_stages_in(self))
+
+    @property
+    def reads_what_is_given(self) -> bool:
+        """Whether it reads what the user gave, and nothing that was trained: such come first."""
+        return False
+
+    def look_ahead(self, store: Results) -> None:
+        """Refuse what it will lack, once all that is given was read and before any training."""
 
     @property
     def maker(self) -> Stage:
