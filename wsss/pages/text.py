@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from wsss.paper import Table
@@ -76,20 +77,22 @@ def uneven_means(frame: pd.DataFrame) -> str:
     ...     "row": ["T", "C"], "column": "x", "rng_seed": 0, "miou": 50.0,
     ...     "iou cat": [50.0, 50.0], "iou cow": [float("nan"), 50.0]})
     >>> uneven_means(frame)
-    "1 of 2 figures is a mean without 'cow', which no image shows and nothing predicts there: T, x"
+    "1 of 2 is a mean without 'cow', which no image shows and nothing predicts there: T, x"
     """
-    by_label = frame[[name for name in frame if str(name).startswith("iou ")]]
-    lacking = by_label.isna() & by_label.notna().any()  # none has what is of other data
-    lacking = lacking[by_label.notna().any(axis="columns")]  # older records know no label
-    uneven = lacking.any(axis="columns")
-    if not uneven.any():
+    names = [str(name) for name in frame if str(name).startswith("iou ")]
+    known = frame[names].notna().to_numpy(bool)
+    # What no line has is a label of other data; lines that have none are older records.
+    lacking = ~known & known.any(0, keepdims=True) & known.any(1, keepdims=True)
+    uneven = np.flatnonzero(lacking.any(1))
+    if not uneven.size:
         return ""
-    names = [str(name).removeprefix("iou ") for name in lacking if lacking[name].any()]
-    cells = dict.fromkeys(f"{frame['row'][i]}, {frame['column'][i]}" for i in uneven[uneven].index)
-    what = "figures are means" if uneven.sum() > 1 else "figures is a mean"
+    absent = [repr(names[k].removeprefix("iou ")) for k in np.flatnonzero(lacking.any(0))]
+    cells = [f"{row}, {column}" for row, column in zip(frame["row"], frame["column"], strict=True)]
+    where = dict.fromkeys(cells[k] for k in uneven)
     return (
-        f"{uneven.sum()} of {len(frame)} {what} without {', '.join(map(repr, names))}, which no "
-        f"image shows and nothing predicts there: {'; '.join(cells)}"
+        f"{uneven.size} of {len(frame)} {'is a mean' if uneven.size == 1 else 'are means'} "
+        f"without {', '.join(absent)}, which no image shows and nothing predicts there: "
+        f"{'; '.join(where)}"
     )
 
 
