@@ -87,11 +87,10 @@ class Helper:
                 raise ProcessDiedError(f"it was ended after {seconds} seconds")
             answer = self.pipe.recv_bytes()
         except (EOFError, OSError) as error:
-            self._process.join()
-            code = self._process.exitcode
+            process = self._process
+            process.join(5)  # its end of the pipe closes a little before it is gone
             self.close()
-            how = f"signal {-code}" if code < 0 else f"status {code}"
-            raise ProcessDiedError(f"a process died ({how})") from error
+            raise ProcessDiedError(f"a process died ({_how(process.exitcode)})") from error
         good, value = pickle.loads(answer)  # of our own process, through a pipe of our own
         if not good:
             raise value
@@ -117,6 +116,10 @@ class Helper:
         with _environment(self._environment), _script_not_run_again(), _interruptions_kept_away():
             self._process.start()
         theirs.close()  # so that its end is seen
+
+
+def _how(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"status {code}"
 
 
 def _serve(pipe: Connection) -> None:

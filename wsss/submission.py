@@ -154,7 +154,7 @@ def voc_numbers(classes: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def _check_labels(path: Path, label_map: NDArray[np.uint8], image_id: str, sizes: Sizes) -> None:
-    if path.name != f"{image_id}.png" or image_id.startswith(".") or not image_id:
+    if path.name != f"{image_id}.png" or image_id.startswith("."):
         raise InputError(f"{path}: {image_id!r} is no id, but a way out of the folder")
     if image_id not in sizes:
         raise InputError(f"{path}: a label map of no image of the test set")

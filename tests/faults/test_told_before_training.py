@@ -62,6 +62,21 @@ def no_masks(data):
     return "split 'val' has no masks; training needs none, but scoring does"
 
 
+def binary_masks(data):
+    for k in (3, 4, 5):
+        mask = np.zeros((24, 32), np.uint8)
+        mask[2:9, 3:9] = 255
+        write_mask_png(data / MASK.replace("4", str(k)), mask)
+    return "split 'val': its masks hold 0 and 255 only, so nothing is scored"
+
+
+def no_labels(data):
+    lines = (data / "labels.csv").read_text().splitlines()
+    empty = [f"{line.split(',')[0]},0,0" for line in lines[1:]]
+    (data / "labels.csv").write_text("\n".join([lines[0], *empty]))
+    return "split 'train': no image is labelled with any class"
+
+
 def damaged_mask(data):
     (data / MASK).write_bytes((data / MASK).read_bytes()[:90])
     return f"{data / MASK}: the mask is damaged"
@@ -123,8 +138,9 @@ def misspelt_class(data):
 
 
 FAULTS = [
-    missing_mask, no_masks, damaged_mask, coloured_mask, small_mask, strange_mask, renumbered_mask,
-    damaged_image, deep_image, shared_image, unlabelled_image, misspelt_class,
+    missing_mask, no_masks, binary_masks, no_labels, damaged_mask, coloured_mask, small_mask,
+    strange_mask, renumbered_mask, damaged_image, deep_image, shared_image, unlabelled_image,
+    misspelt_class,
 ]  # fmt: skip
 
 

@@ -146,8 +146,10 @@ class Classifier(Stage):
     rng_seed: int
 
     def look_ahead(self, store: Results) -> None:
-        """Refuse to start without weights or a batch of images."""
+        """Refuse to start without weights, a batch of images or any label."""
         refuse_to_start(self.network, self.images, self.schedule, store)
+        if not self.images.load(store).present.any():
+            raise InputError(f"split '{self.images.split}': no image is labelled with any class")
 
     def compute(self, folder: Path, store: Results) -> float:
         """Train it."""

@@ -20,6 +20,8 @@ from wsss.stages.seeds import Labels
 from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Results, Stage
 
+UNKNOWN = 255
+
 
 class SegmenterScore(Stage):
     """mIoU of a segmenter on a split.
@@ -70,8 +72,8 @@ class SegmenterScore(Stage):
         return score["before_crf"] if before else score
 
     def look_ahead(self, store: Results) -> None:
-        """Refuse images without masks, and images that are learnt from under another name."""
-        _masks(self.images, store)
+        """Refuse masks that show nothing, and images that are learnt from under another name."""
+        _refuse_empty(self.images, store)
         learnt = self.segmenter.images
         if learnt.split != self.images.split and store.done(learnt):
             held_out = self.images.load(store).ids
@@ -139,8 +141,8 @@ class LabelScore(Stage):
         return _read(store.folder(self))
 
     def look_ahead(self, store: Results) -> None:
-        """Refuse images without masks, or of which no label map is made."""
-        _masks(self.images, store)
+        """Refuse masks that show nothing, and images of which no label map is made."""
+        _refuse_empty(self.images, store)
         self._places(store)
 
     def _places(self, store: Results) -> list[int]:
@@ -182,6 +184,14 @@ def _record(
 
 def _write_score(folder: Path, record: dict[str, Any]) -> None:
     (folder / "score.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _refuse_empty(images: Images, store: Results) -> None:
+    if not any(((mask > 0) & (mask < UNKNOWN)).any() for mask in _masks(images, store)):
+        raise InputError(
+            f"split '{images.split}': its masks hold 0 and {UNKNOWN} only, so nothing is scored; "
+            "write the classes' indices where objects are"
+        )
 
 
 def _masks(images: Images, store: Results) -> PackedArrays:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from wsss.errors import InputError
-from wsss.files import find_damage, seal
+from wsss.files import find_damage, flush_names, seal
 from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
 from wsss.stages.records import CLONE, CLONED, Records
@@ -207,6 +207,7 @@ class Store:
             write_provenance(part, stage, started, seconds)
             seal(part, leave_out=[CHECKPOINT])
             part.replace(self.path(stage))
+            flush_names(self.path(stage).parent)
             # Until here a kill would have found the training at its last epoch.
             (self.path(stage) / CHECKPOINT).unlink(missing_ok=True)
 
