@@ -24,8 +24,9 @@ def keep_somewhere() -> None:
     except RuntimeError:  # who has none
         home = Path("/")
     if not _writable(home):
-        config.CACHE_DIR = tempfile.mkdtemp(prefix="wsss-numba-")
-        atexit.register(shutil.rmtree, config.CACHE_DIR, ignore_errors=True)
+        own = tempfile.mkdtemp(prefix="wsss-numba-")
+        config.CACHE_DIR = own  # pyright: ignore
+        atexit.register(shutil.rmtree, own, ignore_errors=True)
 
 
 def _writable(folder: Path) -> bool:
