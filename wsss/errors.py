@@ -10,16 +10,33 @@ from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used; one clear line says what, where and what to do.
+    r"""What the user gave cannot be used; one clear line says what, where and what to do.
 
-    The command line prints the message alone, without a traceback.
+    The command line prints the message alone, without a traceback. What a message quotes of files
+    stays in its line: control characters, which a terminal would obey, are shown as escapes.
 
     Examples
     --------
     >>> raise InputError("val.txt, line 3: id '2007_000032' is listed twice; remove one")
     Traceback (most recent call last):
     wsss.errors.InputError: val.txt, line 3: id '2007_000032' is listed twice; remove one
+    >>> str(InputError("a\x1b[2J.jpg: no such image")) == r"a\x1b[2J.jpg: no such image"
+    True
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    r"""Show what is no visible character as an escape.
+
+    Examples
+    --------
+    >>> printable("two\nlines"), printable("Übung 1")
+    ('two\\nlines', 'Übung 1')
+    """
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 @contextmanager
@@ -41,7 +58,7 @@ def told_in_one_line() -> Iterator[None]:
     except (InputError, OSError, MemoryError, RuntimeError) as error:
         if (told := _told(error)) is None or os.environ.get("WSSS_DEBUG") == "1":
             raise
-        print(f"error: {' '.join(told.split())}", file=sys.stderr)
+        print(f"error: {printable(' '.join(told.split()))}", file=sys.stderr)
         sys.exit(2)
 
 

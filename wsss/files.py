@@ -43,6 +43,19 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def read_text(path: Path) -> str:
+    """Read a text as people save it, with or without a byte order mark.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError
+        If it is absent or no text, or no file: a pipe would be waited for.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError("no file")
+    return path.read_text(encoding="utf-8-sig")
+
+
 def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
     """Write down the checksums of all files of a folder, and flush them to the disk.
 
@@ -63,6 +76,8 @@ def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
         lines.append(f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n")
     (folder / SUMS).write_text("".join(lines))
     _flush(folder / SUMS)
+    for path in {each.parent for each in _files(folder)} | {folder}:
+        flush_names(path)
 
 
 def find_damage(folder: Path, leave_out: Collection[str] = ()) -> str | None:
@@ -92,6 +107,16 @@ def _files(folder: Path, leave_out: Collection[str] = ()) -> list[Path]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def flush_names(folder: Path) -> None:
+    """Have on the disk how the files of a folder are called; Windows does so by itself."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _flush(path: Path) -> None:

@@ -68,6 +68,8 @@ def read_npy(path: Path) -> Any:
         If it is damaged or holds anything but arrays in plain containers.
     """
     try:
+        if not path.is_file():  # a pipe, say, would be waited for
+            raise FileNotFoundError("no file")
         with path.open("rb") as stream:
             np.lib.format.read_magic(stream)
             np.lib.format.read_array_header_1_0(stream)

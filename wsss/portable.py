@@ -15,11 +15,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from wsss.data.labels import require_classes
 from wsss.data.pictures import shrink
 from wsss.errors import InputError
 from wsss.files import atomic_write, find_damage, seal
 from wsss.inference import Protocol, infer_logits, predict
 from wsss.models import NETWORKS, Network, get_model
+from wsss.models.loading import read_state_dict
 
 WEIGHTS, ABOUT = "model.pt", "model.json"
 
@@ -107,13 +109,36 @@ def load_segmenter(folder: str | Path) -> SavedSegmenter:
         raise InputError(f"{folder}: no saved segmenter; `wsss train` writes one to OUT/model")
     if damage := find_damage(folder):
         raise InputError(f"{folder}: the segmenter is damaged, {damage}; train or copy it again")
-    about = json.loads((folder / ABOUT).read_text())
-    if about["network"] not in NETWORKS:
-        raise InputError(f"{folder}: there is no network {about['network']!r} in this version")
-    classes = tuple(about["classes"])
-    network = get_model(about["network"], head="largefov", num_classes=len(classes) + 1)
-    network.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
-    return SavedSegmenter(network.eval(), classes, about["longest_side"])
+    name, classes, longest_side = _read_about(folder / ABOUT)
+    if name not in NETWORKS:
+        raise InputError(f"{folder}: there is no network {name!r:.60} in this version")
+    network = get_model(name, head="largefov", num_classes=len(classes) + 1)
+    state = read_state_dict(folder / WEIGHTS)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:  # it lists every name that differs
+        raise InputError(
+            f"{folder / WEIGHTS}: no weights of a {name} of {len(classes)} classes, as {ABOUT} "
+            "says; train or copy it again"
+        ) from error
+    return SavedSegmenter(network.eval(), classes, longest_side)
+
+
+def _read_about(path: Path) -> tuple[str, tuple[str, ...], int | None]:
+    """Read what `save_segmenter` wrote beside the weights, or another program did."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    match about:
+        case {"network": str(name), "classes": [*names], "longest_side": None | int() as side} if (
+            all(isinstance(each, str) for each in names) and (side is None or side > 0)
+        ):
+            require_classes(names, path)
+            return name, tuple(names), side
+    raise InputError(
+        f"{path}: is to say network (a name), classes (names) and longest_side (pixels or null)"
+    )
 
 
 class _AtPixels(nn.Module):

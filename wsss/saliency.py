@@ -7,7 +7,7 @@ The paper takes its maps from another network, DSS (Sec. 4.2), and the community
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -225,13 +225,33 @@ def check_saliency(
     >>> check_saliency("nowhere", ["2007_000032"], [(281, 500)])
     ['2007_000032: no saliency map nowhere/2007_000032.png; make it, or name the right folder']
     """
-    problems = []
+    problems, highest = [], []
     for image_id, size in zip(image_ids, sizes, strict=True):
         try:
-            read_saliency(folder, image_id, size)
+            highest.append(float(read_saliency(folder, image_id, size).max()))
         except InputError as error:
             problems.append(str(error))
+    try:
+        require_bright(folder, highest)
+    except InputError as error:
+        problems.append(str(error))
     return problems
+
+
+def require_bright(folder: str | Path, highest: Sequence[float]) -> None:
+    """Refuse maps of 0 and 1 in place of 0 to 255, by the `highest` saliency of each.
+
+    Examples
+    --------
+    >>> require_bright("saliency_aug", [0.0, 1 / 255])
+    Traceback (most recent call last):
+    wsss.errors.InputError: saliency_aug: no map holds more than 1, so nothing is salient; ...
+    """
+    if len(highest) and max(highest) < 1.5 / 255:
+        raise InputError(
+            f"{folder}: no map holds more than 1, so nothing is salient; 8-bit maps go from 0 to "
+            "255: multiply these by 255"
+        )
 
 
 def cam_background(cam: Tensor, alpha: float) -> Tensor:

@@ -285,6 +285,7 @@ def test_the_table_of_contents_lists_every_notebook():
 def test_notebook_is_a_source(notebook):
     content = json.loads(notebook.read_text())
     assert content["metadata"]["kernelspec"]["name"] == "python3"
+    assert content["metadata"]["language_info"]["name"] == "python"  # else it turns into .txt
     parameters = 0
     for cell in content["cells"]:
         tags = cell["metadata"].get("tags", [])

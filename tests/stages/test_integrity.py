@@ -80,6 +80,19 @@ def test_damaged_inputs_are_named_and_never_used(copy, spoil):
     assert Lab("smoke", runs=copy, workers=1, quiet=True).read(score)["miou"] == wanted
 
 
+def test_two_results_in_one_anothers_place_are_found(copy):
+    lab = Lab("smoke", runs=copy, workers=1, quiet=True)
+    first, second = (lab.store.path(lab.images(split)) for split in ("train", "val"))
+    for source, target in ((first, copy / "x"), (second, first), (copy / "x", second)):
+        source.rename(target)
+    told = verify(copy)
+    assert told.exit_code == 1
+    assert f"{first}: it is the result of {second.name}, moved here" in told.output
+    assert " 2 damaged" in told.output
+    with pytest.raises(InputError, match=r"this images is damaged, it is the result of"):
+        lab.provide([(lab.score(Recipe(("T", "C"))), None)])
+
+
 def test_a_checkpoint_that_a_kill_left_is_no_damage(copy):
     (next((copy / "segmenter").glob("*[0-9a-f]")) / "checkpoint.pt").write_bytes(b"left")
     assert verify(copy).exit_code == 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from filelock import FileLock
 
 from wsss.errors import InputError
 from wsss.stages import Stage, Store
@@ -204,6 +205,32 @@ def test_two_processes_compute_once(store: Store, logged: Logged) -> None:
         assert (folder / "result").read_text() == "0"
         assert logged.log.read_text() == f"{other.pid}\n"
     assert other.exitcode == 0
+
+
+def test_who_waits_for_another_process_says_so(
+    store: Store,
+    logged: Logged,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("wsss.stages.store.PATIENCE", 0.1)
+    path = store.path(logged)
+    path.parent.mkdir(parents=True)
+    held = threading.Event()
+
+    def hold() -> None:
+        with FileLock(f"{path}.lock"):
+            held.set()
+            time.sleep(1)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    store.ensure(logged)
+    assert capsys.readouterr().err.startswith("waiting for another process at this logged: ")
+    other.join()
+    with FileLock(f"{path}.lock", timeout=0):  # nobody holds it any more
+        assert store.done(logged)
 
 
 def test_a_killed_computation_is_picked_up(store: Store, logged: Logged) -> None:

@@ -48,6 +48,7 @@ def publish(executed: Path, page: Path, origin: Mapping[str, Any]) -> None:
     notebook = read_notebook(executed)
     notebook["metadata"].pop("papermill", None)
     notebook["metadata"]["wsss"] = dict(origin)
+    notebook["metadata"].setdefault("language_info", {"name": "python"})  # else cells become .txt
     for cell in notebook["cells"]:
         cell.pop("id", None)  # nbformat gives an injected cell a new random id at each run
         metadata = cell["metadata"]

@@ -42,7 +42,8 @@ def export_voc_test(
     from wsss.submission import predict_full_size, voc_numbers, write_submission
 
     photos = VocFolder(data)  # as they are: the server wants label maps of their size
-    sizes = {image_id: photos.size(image_id) for image_id in photos.ids(split)}
+    # All are decoded now, for a damaged one must not be found when the training is done.
+    sizes = {image_id: photos.image(image_id).shape[:2] for image_id in photos.ids(split)}
     lab = Pipeline(
         profile,
         data,

@@ -86,7 +86,7 @@ def reproduce(
         raise InputError(f"--results {results}: no such folder; leave it out for results/{profile}")
 
     from wsss.lab import Lab  # only now, for a mistake above should not wait for torch
-    from wsss.pages.text import render, summary
+    from wsss.pages.text import render, summary, uneven_means
     from wsss.stages import Records
 
     lab = Lab(
@@ -125,6 +125,8 @@ def reproduce(
         lines = render(summary(scores, one, lab.profile.name), format)
         if len(wanted) > 1 and format in HEADINGS:
             typer.echo(HEADINGS[format].format(name=one.name, title=one.title))
+        if uneven := uneven_means(scores):
+            typer.echo(f"{one.name}: {uneven}", err=True)
         typer.echo(_with_origin(lines, scores, one, lab, testing) if format == "text" else lines)
         if len(wanted) > 1:
             typer.echo()

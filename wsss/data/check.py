@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -192,7 +193,8 @@ def check_folder(root: str | Path, classes: Sequence[str] | None = None) -> Fold
         split = _report(folder, name, ids, rows, seen)
         splits.append(split)
         if len(folder.classes) < len(folder.every_class) and not split.missing_labels:
-            notes.append(folder.left_out(name))
+            with suppress(InputError):  # told above
+                notes.append(folder.left_out(name))
         for lacking, what, purpose in (
             (split.missing_masks, "a mask", "evaluation needs masks, training does not"),
             (

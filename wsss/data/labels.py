@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Literal
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss.errors import InputError
-from wsss.files import atomic_write
+from wsss.files import atomic_write, read_text
 from wsss.pickles import read_npy
 
 VOC_CLASSES: tuple[str, ...] = (
@@ -123,6 +123,24 @@ def find_labels(
     )
 
 
+def require_classes(names: Sequence[str], where: Path) -> None:
+    """Refuse names that are no foreground classes: what they number has to fit a byte.
+
+    Examples
+    --------
+    >>> require_classes(["cat", "cat"], Path("classes.txt"))
+    Traceback (most recent call last):
+    wsss.errors.InputError: classes.txt: name 1 to 254 foreground classes, each once, ...
+    """
+    strange = next((name for name in names if not name.isprintable() or len(name) > 100), None)
+    if strange is not None:
+        raise InputError(f"{where}: {strange!r:.100} is no name of a class; write it in letters")
+    if not 1 <= len(names) <= 254 or len(set(names)) < len(names) or {"", "background"} & {*names}:
+        raise InputError(
+            f"{where}: name 1 to 254 foreground classes, each once, without background"
+        )
+
+
 def read_header(path: Path) -> list[str]:
     """Return the names of the columns of a ``labels.csv``, among them ``id``."""
     return _read_table(path, ["id"])[0]
@@ -159,7 +177,7 @@ def write_labels_csv(
 def _read_table(path: Path, names: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Read the header, which has each of `names` once, and the rows with their lines."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = [name.strip() for name in next(lines, [])]
         table = [(lines.line_num, row) for row in lines if row]
@@ -207,6 +225,8 @@ def _xml_rows(
 def object_names(path: Path, difficult: Difficult = "keep") -> set[str]:
     """Read the names of the objects in a VOC annotation, known classes or not."""
     try:
+        if not path.is_file():  # a pipe, say, would be waited for
+            raise FileNotFoundError("no file")
         annotation = ET.parse(path).getroot()
     except (OSError, ET.ParseError, LookupError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
@@ -221,6 +241,16 @@ def object_names(path: Path, difficult: Difficult = "keep") -> set[str]:
     if "" in names:
         raise InputError(f"{path}: an <object> has no <name>; name its class")
     return names
+
+
+def unknown_names(
+    folder: str | Path, ids: Sequence[str], classes: Sequence[str]
+) -> Iterator[tuple[str, Path]]:
+    """Find names in VOC's XML that are none of all classes, and where: such objects are lost."""
+    for path in (Path(folder) / f"{each}.xml" for each in ids):
+        for name in sorted(object_names(path)) if path.is_file() else ():
+            if name not in classes:
+                yield name, path
 
 
 def _npy_rows(path: Path, classes: Sequence[str], columns: Sequence[str]) -> Rows:

@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from wsss.data.cam_dicts import read_dict_seed
-from wsss.data.labels import write_labels_csv
+from wsss.data.labels import require_classes, write_labels_csv
 from wsss.data.own_labels import plain, read_own_labels, ways_to_name
 from wsss.data.pictures import TURNED, opened, read_image, write_mask_png
 from wsss.data.suspicions import Seen
@@ -146,6 +146,7 @@ def adopt_photos(
     shown, classes = read_own_labels(found, photos, labels)
     if not any(shown.values()):
         raise InputError(f"{labels or photos}: no photo shows any class")
+    require_classes(classes, labels or photos)
     with_mask = {} if masks is None else named_like(ways, masks, ".png")
     if masks is not None and not with_mask:
         raise InputError(f"{masks}: no PNG is named like one of the photos; leave --masks out")

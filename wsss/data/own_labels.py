@@ -6,15 +6,13 @@ import csv
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from wsss.data.labels import VOC_CLASSES, find_labels
-from wsss.data.voc import IGNORE_INDEX
+from wsss.data.labels import VOC_CLASSES, find_labels, object_names
 from wsss.errors import InputError
 
 BINARY = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
@@ -59,13 +57,6 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
     """
     shown, classes = _read(found, photos, labels)
     classes = tuple(name for name in classes if name.casefold() != "background")
-    where = labels or photos
-    if twice := [name for name, count in Counter(classes).items() if count > 1]:
-        raise InputError(f"{where}: two classes are called {twice[0]!r}; rename one")
-    if len(classes) >= IGNORE_INDEX:
-        raise InputError(f"{where}: {len(classes)} classes; masks number at most 254")
-    if nameless := [name for name in classes if not name or not name.isprintable()]:
-        raise InputError(f"{where}: a class is called {nameless[0]!r}; give it a name")
     return OwnLabels(
         {key: [n for n in names if n in classes] for key, names in shown.items()}, classes
     )
@@ -86,7 +77,9 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
     if not labels.exists():
         raise InputError(f"{labels}: no such labels; give a table, a folder of XML or a .npy")
     if labels.is_dir():
-        shown = {each: _xml_names(labels / f"{path.stem}.xml") for each, path in found.items()}
+        shown = {
+            each: sorted(object_names(labels / f"{path.stem}.xml")) for each, path in found.items()
+        }
         ours = _sorted(shown)
         return OwnLabels(shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours)
     ways = ways_to_name(found, photos)
@@ -152,8 +145,11 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
             f"{path}: its first line, {title!r:.60}, has no commas, semicolons or tabs"
         )
     reader = csv.reader(text.splitlines(), delimiter=separator)
-    rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    header, *rows = [(number, row) for number, row in rows if any(row)]
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        header, *rows = [(number, row) for number, row in rows if any(row)]
+    except (csv.Error, ValueError) as error:  # ValueError: there is none
+        raise InputError(f"{path}: cannot be read as a table ({error})") from error
     if plain(header[1][0]) in ways:
         if len(header[1]) > 2:
             raise InputError(f"{path}: its first line is a photo's; name the columns above it")
@@ -208,12 +204,3 @@ def _splitter(cells: Sequence[str], where: Path) -> Callable[[str], list[str]]:
                 "one that is alone"
             )
     return lambda cell: [cell] * bool(cell)
-
-
-def _xml_names(path: Path) -> list[str]:
-    try:
-        objects: Iterable[ET.Element] = ET.parse(path).getroot().findall("object")
-    except (OSError, ET.ParseError, LookupError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as XML ({reason})") from error
-    return list(Counter(each.findtext("name", "").strip() for each in objects))

@@ -88,15 +88,45 @@ def shrink(pixels: NDArray[np.uint8], longest_side: int | None) -> NDArray[np.ui
     return np.array(Image.fromarray(pixels).resize(size, how))
 
 
-def read_mask_png(path: Path) -> NDArray[np.uint8]:
-    """Read the indices (H, W) uint8 that a palette PNG, or a grey one, stores."""
+def read_mask_png(path: Path, classes: int | None = None) -> NDArray[np.uint8]:
+    """Read the indices (H, W) uint8 that a palette PNG, or a grey one, stores.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    classes : int, optional
+        How many foreground classes it may show: then indices whose colours are those of other
+        ones among them, in VOC's palette, are refused: an editor has renumbered them.
+    """
     with opened("mask", path) as picture:
         mode, stored = picture.mode, np.array(picture)
+        palette = picture.getpalette("RGB") if mode == "P" else None
     if mode not in ("P", "L"):
         raise InputError(
             f"{path}: a mask of mode {mode}; save class indices as a palette or grey PNG"
         )
+    if palette and classes is not None:
+        _require_indices(path, np.reshape(palette, (-1, 3)), stored, classes)
     return stored
+
+
+def _require_indices(
+    path: Path, palette: NDArray[np.integer], stored: NDArray[np.uint8], classes: int
+) -> None:
+    usual = voc_palette()
+    if np.array_equal(palette, usual[: len(palette)]):
+        return
+    index_of = {tuple(colour): index for index, colour in enumerate(usual.tolist())}
+    shown = [k for k in np.unique(stored).tolist() if k < len(palette)]
+    meant = {k: index_of.get(tuple(palette[k].tolist())) for k in shown}
+    moved = {k: to for k, to in meant.items() if to != k}
+    if moved and all(to is not None and to in (*range(classes + 1), 255) for to in meant.values()):
+        index, to = next(iter(moved.items()))
+        raise InputError(
+            f"{path}: index {index} has the colour of VOC's index {to}, as if an editor had "
+            "renumbered the palette; save it with the indices it had"
+        )
 
 
 def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss.data.labels import Rows, object_names
-from wsss.data.pictures import TURNED, opened, voc_palette
+from wsss.data.labels import Rows, unknown_names
+from wsss.data.pictures import TURNED, opened
 from wsss.data.voc import IGNORE_INDEX, VocFolder
 from wsss.errors import InputError
 
@@ -100,34 +100,11 @@ def look_at(folder: VocFolder, image_id: str) -> Seen:
         return Seen(tuple(problems), str(mask), None)
     try:
         shown = tuple(np.unique(folder.mask(image_id)).tolist())
-        problems += _renumbered(folder, image_id, shown)
         return Seen(tuple(problems), str(mask), shown)
     except InputError as error:
         if str(error) not in {line for _, _, line in problems}:  # its image's
             problems.append(("error", "mask", str(error)))
         return Seen(tuple(problems), str(mask), None)
-
-
-def _renumbered(folder: VocFolder, image_id: str, shown: Sequence[int]) -> Iterator[Told]:
-    """Tell of a mask whose colours are VOC's of other indices: an editor dealt new ones."""
-    path = folder.mask_path(image_id)
-    with opened("mask", path) as picture:
-        stored = picture.getpalette("RGB") if picture.mode == "P" else None
-    if not stored:
-        return
-    colours = [tuple(stored[3 * k : 3 * k + 3]) for k in range(len(stored) // 3)]
-    index_of = {tuple(colour): k for k, colour in enumerate(voc_palette().tolist())}
-    meant = {k: index_of.get(colours[k]) for k in shown if k < len(colours)}
-    usual = {0, IGNORE_INDEX, *range(1, len(folder.every_class) + 1)}
-    moved = {k: to for k, to in meant.items() if to != k}
-    if moved and all(to in usual for to in meant.values()):
-        index, to = next(iter(moved.items()))
-        yield (
-            "error",
-            "renumbered palette",
-            f"{path}: index {index} has the colour of VOC's index {to}, as if an editor had "
-            "renumbered the palette; save it with the indices it had",
-        )
 
 
 def shared_ids(folder: VocFolder, listed: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -162,10 +139,8 @@ def unknown_objects(folder: VocFolder, ids: Sequence[str]) -> Iterator[str]:
     if source is None or not source.is_dir():
         return
     where: dict[str, list[str]] = {}
-    for path in (source / f"{each}.xml" for each in ids):
-        for name in object_names(path) if path.is_file() else ():
-            if name not in folder.every_class:
-                where.setdefault(name, []).append(str(path))
+    for name, path in unknown_names(source, ids, folder.every_class):
+        where.setdefault(name, []).append(str(path))
     for name, paths in where.items():
         meant = get_close_matches(name, folder.every_class, 1)
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""

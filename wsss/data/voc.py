@@ -17,15 +17,22 @@ Training on seeds needs images and labels; masks serve evaluation and the pilot 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss.data.labels import VOC_CLASSES, Difficult, Rows, find_labels, read_header, read_labels
+from wsss.data.labels import (
+    VOC_CLASSES,
+    Difficult,
+    Rows,
+    find_labels,
+    read_header,
+    read_labels,
+    require_classes,
+    unknown_names,
+)
 from wsss.data.pictures import (
     read_image,
     read_image_size,
@@ -33,62 +40,16 @@ from wsss.data.pictures import (
     shrink,
     unreadable,
 )
+from wsss.data.subset import Subset
 from wsss.errors import InputError
-from wsss.files import remembered
+from wsss.files import read_text, remembered
 
 IGNORE_INDEX = 255
+LONGEST_ID = 200
+"""Bytes: file systems take 255 of a name, and endings are added."""
 SEEDS = "seeds"
 """Folder of a data folder that holds seeds of others, one sub-folder a method."""
 _LAYOUT = "JPEGImages/ID.jpg and ImageSets/Segmentation/SPLIT.txt"
-
-
-@dataclass(frozen=True)
-class Subset:
-    """Some images of a split, about as many of each class (not in the paper).
-
-    Parameters
-    ----------
-    split
-        The split that is cut.
-    keep
-        Another split, whose images all stay, so that seeds can be scored on their masks; a folder
-        without it keeps none.
-    per_class
-        Further images are taken in the order of the list, each if one of its classes has fewer
-        images than this so far.
-    """
-
-    split: str
-    keep: str
-    per_class: int
-
-    def choose(
-        self, ids: Sequence[str], kept: Collection[str], present: NDArray[np.bool_]
-    ) -> list[str]:
-        """Choose, in the order of `ids`.
-
-        Parameters
-        ----------
-        ids
-            All N of the split.
-        kept
-            Those of them that stay anyway.
-        present
-            (N, C), image-level labels.
-
-        Examples
-        --------
-        >>> cats_and_dogs = np.array([[1, 0], [1, 0], [0, 1], [1, 1]], bool)
-        >>> Subset("train", "train_official", 1).choose("abcd", "b", cats_and_dogs)
-        ['b', 'c']
-        """
-        stay = np.array([each in kept for each in ids])
-        count = present[stay].sum(0)
-        for index in np.flatnonzero(~stay):
-            if (present[index] & (count < self.per_class)).any():
-                stay[index] = True
-                count += present[index]
-        return [each for each, chosen in zip(ids, stay, strict=True) if chosen]
 
 
 class VocFolder:
@@ -218,10 +179,12 @@ class VocFolder:
 
     def index_map(self, path: Path, image_id: str) -> NDArray[np.uint8]:
         """Return a mask or seed of an image, (H, W) uint8 as from `mask`, wherever it lies."""
-        return self.fitted(read_mask_png(path), path, image_id)
+        stored = read_mask_png(path, classes=len(self.every_class))
+        return self.fitted(stored, path, image_id)
 
     def fitted(self, stored: NDArray[np.uint8], path: Path, image_id: str) -> NDArray[np.uint8]:
         """Return indices (H, W) uint8 that were read from `path` as `index_map` does."""
+        highest = len(self.every_class)
         (h, w), (height, width) = stored.shape, self.size(image_id)
         if (h, w) != (height, width):
             turned = "resize one, or turn it as the camera's EXIF orientation says"
@@ -229,7 +192,6 @@ class VocFolder:
                 f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; "
                 + (turned if (h, w) == (width, height) else "resize one")
             )
-        highest = len(self.every_class)
         wrong = np.unique(stored[(stored > highest) & (stored != IGNORE_INDEX)])
         if wrong.size:
             raise InputError(
@@ -244,6 +206,12 @@ class VocFolder:
             raise InputError(
                 f"{self.root}: no image-level labels; training needs labels.csv, "
                 "cls_labels.npy or Annotations/ in the folder, or a source given as labels"
+            )
+        strange = unknown_names(source, ids, self.every_class) if source.is_dir() else iter(())
+        if unknown := next(strange, None):
+            raise InputError(
+                f"{unknown[1]}: <name>{unknown[0]!r:.60} is no class of the folder, and would be "
+                "left out; correct it, or add it to classes.txt"
             )
         return read_labels(
             source, ids, self.classes, columns=self.every_class, difficult=self._difficult
@@ -313,6 +281,8 @@ class VocFolder:
         for image_id in every_id:
             path = self.picture_path(image_id)
             try:
+                if not path.is_file():  # a pipe, say, would be waited for
+                    raise FileNotFoundError("no file")
                 add(path.read_bytes())
             except OSError as error:
                 raise unreadable("image", path, error) from error
@@ -361,11 +331,7 @@ class VocFolder:
                 return VOC_CLASSES
         else:
             return VOC_CLASSES
-        twice = [name for name, number in Counter(names).items() if number > 1]
-        if not 1 <= len(names) < IGNORE_INDEX or twice or "background" in names:
-            raise InputError(
-                f"{path}: name 1 to 254 foreground classes, each once, without background"
-            )
+        require_classes(names, path)
         return names
 
     def _renumbering(self) -> NDArray[np.uint8]:
@@ -392,11 +358,11 @@ class VocFolder:
 
 def _is_name(text: str) -> bool:
     """Whether files can be called so, and a terminal shows it as it is."""
-    return text.isprintable() and len(text.encode(errors="replace")) <= 200
+    return text.isprintable() and len(text.encode(errors="replace")) <= LONGEST_ID
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        return [line.strip() for line in read_text(path).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as text ({error})") from error

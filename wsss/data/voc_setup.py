@@ -6,7 +6,6 @@ seeds on VOC's train, and tests on val (1,449) and test (1,456). Images are link
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -20,88 +19,15 @@ from tqdm import tqdm
 
 from wsss.data.labels import VOC_CLASSES, Difficult, find_labels, read_labels, write_labels_csv
 from wsss.data.pictures import read_image_size, write_mask_png
+from wsss.data.sbd import SbdFolder
 from wsss.errors import InputError
-from wsss.files import atomic_write
+from wsss.files import atomic_write, read_text
 
 IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
 SPLITS = ("train", "train_aug", "val", "test")
 USUAL = {"train": 1_464, "train_aug": 10_582, "val": 1_449, "test": 1_456}
 MARK = "adopted.json"
 _ID = re.compile(r"\d{4}_\d{6}")
-
-
-class SbdFolder:
-    """The masks of SBD (Hariharan et al., ICCV 2011), wherever in the unpacked archive they lie.
-
-    For 9,118 images of train_aug these are the masks: MATLAB files ``cls/ID.mat`` whose
-    ``GTcls.Segmentation`` holds 0 for background and 1..20 for VOC's classes, and no pixel to
-    ignore.
-
-    Parameters
-    ----------
-    root
-        ``benchmark_RELEASE``, its ``dataset``, or the folder of the ``.mat`` files.
-
-    Raises
-    ------
-    InputError
-        If there is no ``.mat`` file in any of these places.
-
-    Examples
-    --------
-    >>> SbdFolder("nowhere")
-    Traceback (most recent call last):
-    wsss.errors.InputError: nowhere: no masks of SBD; give the folder that holds cls/ID.mat
-    """
-
-    def __init__(self, root: str | Path) -> None:
-        for place in (".", "cls", "dataset/cls", "benchmark_RELEASE/dataset/cls"):
-            self.masks = Path(root) / place
-            if self.masks.is_dir() and any(self.masks.glob("[!.]*.mat")):
-                return
-        raise InputError(f"{root}: no masks of SBD; give the folder that holds cls/ID.mat")
-
-    def ids(self) -> list[str]:
-        """Return the ids of all images that have a mask, sorted."""
-        return sorted(path.stem for path in self.masks.glob("[!.]*.mat"))
-
-    def fingerprint(self) -> str:
-        """Tell one SBD from another by the names and sizes of its files, without reading them."""
-        files = sorted((path.name, path.stat().st_size) for path in self.masks.glob("[!.]*.mat"))
-        return hashlib.sha256(repr(files).encode()).hexdigest()
-
-    def has_mask(self, image_id: str) -> bool:
-        """Whether there is a mask for the image."""
-        return (self.masks / f"{image_id}.mat").is_file()
-
-    def mask(self, image_id: str) -> NDArray[np.uint8]:
-        """Return the mask (H, W) uint8: 0 background, 1..20 VOC's classes.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, damaged, or holds anything but a map of such labels.
-        """
-        from scipy.io import loadmat  # scipy.io takes a while to import
-
-        path = self.masks / f"{image_id}.mat"
-        try:
-            content = loadmat(path, variable_names=["GTcls"])
-            mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
-        except Exception as error:  # damaged bytes end MATLAB's reader in any way
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(
-                f"{path}: no mask of SBD can be read ({reason:.200}); replace the file"
-            ) from error
-        if mask.ndim != 2 or mask.dtype.kind not in "ui" or mask.size == 0:
-            raise InputError(
-                f"{path}: GTcls.Segmentation is {mask.shape} of {mask.dtype}, not a map of labels"
-            )
-        if (highest := int(mask.max())) > len(VOC_CLASSES) or int(mask.min()) < 0:
-            raise InputError(
-                f"{path}: mask value {highest}; SBD's labels are 0 to {len(VOC_CLASSES)}"
-            )
-        return mask.astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -252,7 +178,7 @@ def _splits(
 def _read_list(path: Path) -> list[str]:
     """Read ids, or the ids in psa's lines ``/JPEGImages/ID.jpg /SegmentationClassAug/ID.png``."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as text ({error})") from error
     ids = [Path(line.split()[0]).stem for line in lines if line.strip()]

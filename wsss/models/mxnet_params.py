@@ -64,6 +64,8 @@ def read_params(path: str | Path) -> dict[str, NDArray[np.generic]]:
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe, say, would be waited for
+            raise OSError(0, "no file")
         with path.open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:

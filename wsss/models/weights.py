@@ -169,7 +169,10 @@ def weight_file(name: str, place: Place | None = None) -> WeightFile:
 def weights_folder() -> Path:
     """Return the folder of downloaded weights: ``$WSSS_WEIGHTS`` or ``~/.cache/wsss/weights``."""
     chosen = os.environ.get("WSSS_WEIGHTS")
-    return Path(chosen or "~/.cache/wsss/weights").expanduser()
+    try:
+        return Path(chosen or "~/.cache/wsss/weights").expanduser()
+    except RuntimeError:  # a user of a container who has none
+        raise InputError("no home folder for weights; name a folder by WSSS_WEIGHTS") from None
 
 
 def package_file(path: str) -> Path:

@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from wsss.pages.text import render, spread, summary
+from wsss.pages.text import render, spread, summary, uneven_means
 from wsss.paper import WORKS, Table, get_table
 from wsss.pipeline import Pipeline
 from wsss.stages import RESULTS, Records
@@ -38,7 +38,8 @@ def show_table(lab: Pipeline, table: str | Table) -> Styler | Markdown:
         }
         keys = zip(lines[found.row_title], lines[found.column_title], strict=True)
         lines[BESIDE] = [cells.get(key, "–") for key in keys]
-    return plain(lines, found.name)
+    shown, uneven = plain(lines, found.name), uneven_means(scores)
+    return shown.set_caption(uneven) if uneven else shown
 
 
 def show_differences(lab: Pipeline, table: str | Table, pairs: Pairs) -> Styler | Markdown:

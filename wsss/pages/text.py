@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from wsss.paper import Table
@@ -63,6 +64,36 @@ def spread(values: pd.Series) -> str:
     ('60.5 ± 0.7', '60.0')
     """
     return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
+
+
+def uneven_means(frame: pd.DataFrame) -> str:
+    """Say which figures are means over fewer labels than their neighbours; empty if none is.
+
+    VOC's mIoU leaves out a label that an image set does not show, unless it is predicted.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({
+    ...     "row": ["T", "C"], "column": "x", "rng_seed": 0, "miou": 50.0,
+    ...     "iou cat": [50.0, 50.0], "iou cow": [float("nan"), 50.0]})
+    >>> uneven_means(frame)
+    "1 of 2 is a mean without 'cow', which no image shows and nothing predicts there: T, x"
+    """
+    names = [str(name) for name in frame if str(name).startswith("iou ")]
+    known = frame[names].notna().to_numpy(bool)
+    # What no line has is a label of other data; lines that have none are older records.
+    lacking = ~known & known.any(0, keepdims=True) & known.any(1, keepdims=True)
+    uneven = np.flatnonzero(lacking.any(1))
+    if not uneven.size:
+        return ""
+    absent = [repr(names[k].removeprefix("iou ")) for k in np.flatnonzero(lacking.any(0))]
+    cells = [f"{row}, {column}" for row, column in zip(frame["row"], frame["column"], strict=True)]
+    where = dict.fromkeys(cells[k] for k in uneven)
+    return (
+        f"{uneven.size} of {len(frame)} {'is a mean' if uneven.size == 1 else 'are means'} "
+        f"without {', '.join(absent)}, which no image shows and nothing predicts there: "
+        f"{'; '.join(where)}"
+    )
 
 
 def _or_dash(value: float, form: str) -> str:

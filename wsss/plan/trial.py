@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import tempfile
 import time
 from collections import defaultdict
@@ -38,6 +37,11 @@ from wsss.stages import (
     graph,
     together,
 )
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None
 
 LISTS = Path("ImageSets") / "Segmentation"
 
@@ -227,5 +231,6 @@ def _peak_gb() -> float:
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0
+        return used * 1024 / 1e9
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")) / 1e9

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from wsss.data.affine import Augmentation
+from wsss.errors import InputError
 from wsss.models import NETWORKS, get_model
 from wsss.models.network import Head, Network
 from wsss.models.weights import locate, weight_file
@@ -65,6 +66,12 @@ class NetworkSpec(Spec):
         """The same network before any weights are read."""
         return NetworkSpec(name=self.name, width=self.width)
 
+    def look_ahead(self) -> None:
+        """Refuse a network that is unknown, or whose weights are not there or not whole."""
+        entry = NETWORKS.get(self.name)
+        if entry is not None and self.weights is not None:
+            _look_once(self.name if self.weights == "shipped" else entry.imagenet or self.name)
+
     def build(self, head: Head, num_classes: int, rng_seed: int) -> Network:
         """Build the network; the random seed decides its new layers."""
         source = locate(self.name) if self.weights == "shipped" else self.weights
@@ -72,6 +79,23 @@ class NetworkSpec(Spec):
             return get_model(
                 self.name, head=head, num_classes=num_classes, weights=source, width=self.width
             )
+
+
+@cache
+def _look_once(weights: str) -> Path:
+    """Look for a file of weights, once a process: to read it all may take a second."""
+    return locate(weights)
+
+
+def refuse_to_start(
+    network: NetworkSpec, images: Images, schedule: Schedule, store: Results
+) -> None:
+    """Refuse a training without its weights, or of fewer images than a batch."""
+    network.look_ahead()
+    if (count := len(images.load(store).ids)) < schedule.batch_size:
+        raise InputError(
+            f"split '{images.split}': {count} images do not fill a batch of {schedule.batch_size}"
+        )
 
 
 def train_network(
@@ -120,6 +144,12 @@ class Classifier(Stage):
     schedule: Schedule
     augmentation: Augmentation
     rng_seed: int
+
+    def look_ahead(self, store: Results) -> None:
+        """Refuse to start without weights, a batch of images or any label."""
+        refuse_to_start(self.network, self.images, self.schedule, store)
+        if not self.images.load(store).present.any():
+            raise InputError(f"split '{self.images.split}': no image is labelled with any class")
 
     def compute(self, folder: Path, store: Results) -> float:
         """Train it."""

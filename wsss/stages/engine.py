@@ -1,20 +1,20 @@
-"""Run a graph of stages: in this process, on local workers, or on a Dask cluster."""
+"""Run a graph of stages: in this process, on others of this machine, or on a Dask cluster."""
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
-import sys
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from graphlib import TopologicalSorter
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsss.errors import InputError
+from wsss.processes import Helper, ProcessDiedError, tell_parent
 from wsss.progress import heard_by
 from wsss.stages.progress import Progress
 from wsss.stages.stage import Stage
@@ -29,15 +29,16 @@ Task = tuple[Stage, ...]
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two processes of one thread beat one of two by far
     "TQDM_DISABLE": "1",  # bars of several workers would overwrite one another
-    # Dask makes workers hand memory back all the time, and a training step asks for the same memory
-    # again: two fifths of the time went into the kernel.
+    # A training step asks for the memory that the last one had: handed back to the kernel in
+    # between, that took two fifths of the time.
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
 }
 """What the local workers start with."""
-
+DEATHS = 3
+"""Workers that die over the same task before it is given up: the system kills some others' way."""
 SHARES = "wsss shares"
-"""Topic under which workers tell the key of a task and how much of it is done."""
+"""Topic under which workers of a cluster tell the key of a task and how much of it is done."""
 
 
 def graph(
@@ -132,7 +133,8 @@ def run(
     store : Store
         Where results lie; what is there is not computed again.
     workers : int, optional
-        Local processes of one thread each, by default one a core. With 1 all runs in this process.
+        Local processes of one thread each, by default one a core; they are told what to do through
+        pipes and listen on no port. With 1 all runs in this process.
         Where there are GPUs, each belongs to one process, and stages that use one
         (`Stage.on_gpu`) run there, one at a time; the others work beside them.
     scheduler : str, optional
@@ -147,26 +149,36 @@ def run(
     Raises
     ------
     InputError
-        The first one that a stage raised; what was finished before stays.
+        The first one that a stage raised, before the first training if it is about what was given;
+        or if workers die over a stage again and again. What was finished before stays.
     """
     todo = graph(goals, store.done)
     if not todo:
         return
     store.require_writable()
-    for stage in todo:
-        stage.check(store)
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
     progress = Progress(todo, workers, quiet, expected)
-    try:
-        if workers == 1 and scheduler is None:
-            _run_here(tasks, store, progress)
+    with ExitStack() as stack:
+        stack.callback(progress.close)
+        if scheduler is not None:
+            from distributed import Client
+
+            client = stack.enter_context(Client(scheduler))
+            progress.note(f"Dask dashboard: {client.dashboard_link}")
+            compute = partial(_run_on_cluster, client)
+        elif workers > 1:
+            helpers = local_workers(workers, visible_gpus())
+            for helper in helpers:
+                stack.enter_context(helper)
+            compute = partial(_run_on_workers, helpers)
         else:
-            with _client(workers, scheduler) as client:
-                progress.note(f"Dask dashboard: {client.dashboard_link}")
-                _run_on(client, tasks, store, progress)
-    finally:
-        progress.close()
+            compute = _run_here
+        # All that was given is read, and looked at, before the first training.
+        compute([task for task in tasks if task[0].reads_what_is_given], store, progress)
+        for stage in todo:
+            stage.look_ahead(store)
+        compute([task for task in tasks if not task[0].reads_what_is_given], store, progress)
 
 
 def default_workers() -> int:
@@ -193,7 +205,47 @@ def _run_here(tasks: Sequence[Task], store: Store, progress: Progress) -> None:
             progress.ends(task, _ensure(task, store))
 
 
-def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: Progress) -> None:
+def _run_on_workers(
+    workers: Mapping[Helper, str | None], tasks: Sequence[Task], store: Store, progress: Progress
+) -> None:
+    """Give each worker that has nothing to do the first task that waits for nothing."""
+    number = {stage.identity: n for n, task in enumerate(tasks) for stage in task}
+    order = TopologicalSorter()
+    for n, task in enumerate(tasks):
+        parents = {parent.identity for stage in task for parent in stage.parents()}
+        order.add(n, *({number[each] for each in parents if each in number} - {n}))
+    order.prepare()
+    ready: list[int] = []
+    busy: dict[Helper, int] = {}
+    deaths = Counter[int]()
+    while order.is_active():
+        ready = sorted([*ready, *order.get_ready()])
+        for worker, kind in workers.items():
+            wanted = (n for n in ready if kind in (None, "GPU" if tasks[n][0].on_gpu else "CPU"))
+            if worker not in busy and (chosen := next(wanted, None)) is not None:
+                ready.remove(chosen)
+                busy[worker] = chosen
+                worker.begin(_ensure_there, tasks[chosen], store)
+                progress.runs(tasks[chosen], 0)
+        answered = wait([worker.pipe for worker in busy])
+        for worker in [each for each in busy if each.pipe in answered]:
+            if (share := worker.told()) is not None:
+                progress.runs(tasks[busy[worker]], share)
+                continue
+            n = busy.pop(worker)
+            try:
+                progress.ends(tasks[n], worker.result())
+                order.done(n)
+            except ProcessDiedError as error:
+                ready.append(n)
+                deaths[n] += 1
+                if deaths[n] == DEATHS:
+                    raise _died(tasks[n], DEATHS) from error
+
+
+def _run_on_cluster(
+    client: Client, tasks: Sequence[Task], store: Store, progress: Progress
+) -> None:
     from distributed import KilledWorker, as_completed
 
     futures, offered = {}, _offered(client)
@@ -214,10 +266,14 @@ def _run_on(client: Client, tasks: Sequence[Task], store: Store, progress: Progr
         try:
             progress.ends(of[future.key], future.result())
         except KilledWorker as error:
-            raise InputError(
-                f"{of[future.key][0].name}: workers died {error.allowed_failures + 1} times at it, "
-                "most likely for lack of memory; what is finished stays, try fewer --workers"
-            ) from error
+            raise _died(of[future.key], error.allowed_failures + 1) from error
+
+
+def _died(task: Task, times: int) -> InputError:
+    return InputError(
+        f"{task[0].name}: workers died {times} times at it, most likely for lack of memory; what "
+        "is finished stays, try fewer --workers"
+    )
 
 
 def _ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
@@ -236,8 +292,17 @@ def _ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
     return time.perf_counter() - started
 
 
+_stores: dict[Path, Store] = {}
+
+
+def _ensure_there(task: Task, store: Store) -> float:
+    """Compute a task with the store of this worker, which looks at each result once."""
+    with heard_by(tell_parent):
+        return _ensure(task, _stores.setdefault(store.runs, store))
+
+
 def _ensure_and_tell(task: Task, store: Store, parents: Sequence[float]) -> float:
-    """Compute one task on a worker, which tells the clients now and then how much is done."""
+    """Compute one task on a worker of a cluster, which tells the clients how much is done."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -246,44 +311,7 @@ def _ensure_and_tell(task: Task, store: Store, parents: Sequence[float]) -> floa
         return _ensure(task, store, parents)
 
 
-@contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
-    import dask.config
-    from distributed import Client, Scheduler, SpecCluster
-
-    if scheduler is not None:
-        with Client(scheduler) as client:
-            yield client
-        return
-    here = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
-    environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
-    with ExitStack() as stack:
-        stack.enter_context(dask.config.set(environment))
-        stack.enter_context(_script_not_run_again())
-        with _interruptions_kept_from_workers():
-            cluster = SpecCluster(
-                scheduler={"cls": Scheduler, "options": here},
-                workers=local_workers(workers, visible_gpus()),
-                silence_logs=logging.CRITICAL,  # pyright: ignore  (an error is told once, by us)
-            )
-            stack.enter_context(cluster)
-        yield stack.enter_context(Client(cluster))
-
-
-@contextmanager
-def _interruptions_kept_from_workers() -> Iterator[None]:
-    """Let processes that start meanwhile ignore Ctrl-C: this one ends them, without tracebacks."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are none of its business
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def local_workers(count: int, gpus: Sequence[str]) -> dict[int, dict[str, Any]]:
+def local_workers(count: int, gpus: Sequence[str]) -> dict[Helper, str | None]:
     """Describe the processes of this machine: the first ones own a GPU each, the others see none.
 
     Parameters
@@ -292,41 +320,22 @@ def local_workers(count: int, gpus: Sequence[str]) -> dict[int, dict[str, Any]]:
         How many.
     gpus : sequence of str
         Names of the GPUs, as CUDA_VISIBLE_DEVICES has them.
-    """
-    from distributed import Nanny
 
-    options: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "nthreads": 1,
-        "dashboard": False,
-        "memory_limit": None,  # a worker near the limit would be stopped, then killed
-        "silence_logs": logging.CRITICAL,
-    }
-    described = {}
-    for number in range(count):
-        name = gpus[number] if number < len(gpus) else ""
-        own = {"env": {"CUDA_VISIBLE_DEVICES": name}, "resources": {"GPU" if name else "CPU": 1}}
-        described[number] = {"cls": Nanny, "options": options | (own if gpus else {})}
-    return described
+    Returns
+    -------
+    mapping
+        From a process, which starts with its first task, to the only kind of task it gets: "GPU",
+        "CPU", or None for both.
+    """
+    workers: dict[Helper, str | None] = {}
+    for name in (*gpus, *[""] * count)[:count]:
+        own = {"CUDA_VISIBLE_DEVICES": name} if gpus else {}
+        kind = ("GPU" if name else "CPU") if 0 < len(gpus) < count else None
+        workers[Helper(WORKER_ENVIRONMENT | own)] = kind
+    return workers
 
 
 def _offered(client: Client) -> set[str]:
     """Kinds of work that some worker was started for."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     return {kind for worker in workers for kind in worker["resources"]}
-
-
-@contextmanager
-def _script_not_run_again() -> Iterator[None]:
-    """Keep new processes from running the script that started them, guarded or not.
-
-    Multiprocessing runs a process's main module once more in each child, to find there what it
-    defines. Workers need nothing of it: what a script defines is sent to them by value.
-    """
-    main = sys.modules["__main__"]
-    hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        vars(main).update(hidden)

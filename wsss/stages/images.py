@@ -31,6 +31,11 @@ class Scenes(Stage):
     rng_seed: int = 1
     look: SceneLook = SceneLook()
 
+    @property
+    def reads_what_is_given(self) -> bool:
+        """Yes: images are made of them."""
+        return True
+
     def compute(self, folder: Path, store: Results) -> None:
         """Draw and write them."""
         write_scenes(
@@ -93,8 +98,17 @@ class PhotoFolder(Stage):
     longest_side: int | None = None
     subset: Subset | None = None
 
+    @property
+    def reads_what_is_given(self) -> bool:
+        """Yes."""
+        return True
+
     def compute(self, folder: Path, store: Results) -> None:
         """Make sure that the data folder at hand is the one described."""
+        self.require_unchanged(store)
+
+    def require_unchanged(self, store: Results) -> None:
+        """Refuse a data folder whose content is another by now."""
         if self.open(store).fingerprint(self.splits) != self.fingerprint:
             raise InputError(f"{store.data}: its content changed meanwhile; start again")
 
@@ -208,6 +222,11 @@ class Images(Stage):
     source: Source
     split: str
 
+    @property
+    def reads_what_is_given(self) -> bool:
+        """Yes."""
+        return True
+
     def compute(self, folder: Path, store: Results) -> None:
         """Decode every image, and the masks if all are there: training needs none."""
         voc = self.source.open(store)
@@ -218,21 +237,8 @@ class Images(Stage):
             pack(folder / "masks", (voc.mask(name) for name in ids))
         described = {"ids": ids, "classes": voc.classes}
         (folder / "split.json").write_text(json.dumps(described))
-
-    def require_masks(self, store: Results) -> None:
-        """Raise `InputError` if an image of a folder of photos has no mask."""
-        if isinstance(self.source, PhotoFolder):
-            try:
-                photos = self.source.open(store)
-            except InputError:  # the images may be decoded already, and their folder elsewhere
-                return
-            ids = photos.ids(self.split)
-            if bare := [each for each in ids if not photos.has_mask(each)]:
-                raise InputError(
-                    f"split '{self.split}' has no masks of {len(bare)} of its {len(ids)} images: "
-                    "training on seeds needs none, but scores and true labels do; add "
-                    f"{photos.mask_path(bare[0])}"
-                )
+        if isinstance(self.source, PhotoFolder):  # what was decoded is what it is known by
+            self.source.require_unchanged(store)
 
     def load(self, store: Results) -> LoadedImages:
         """Open what `compute` wrote."""
@@ -246,3 +252,17 @@ class Images(Stage):
             images=PackedArrays(folder / "images"),
             masks=PackedArrays(masks) if masks.is_file() else None,
         )
+
+    def masks(self, store: Results, needed: str) -> PackedArrays:
+        """Open the masks; `InputError` if one is missing, with why they are `needed`."""
+        loaded = self.load(store)
+        if loaded.masks is not None:
+            return loaded.masks
+        lacking = "has no masks"
+        if isinstance(self.source, PhotoFolder):
+            voc = self.source.open(store)
+            bare = [each for each in loaded.ids if not voc.has_mask(each)]
+            if 0 < len(bare) < len(loaded.ids):
+                lacking = f"lacks {len(bare)} of {len(loaded.ids)} masks, the first "
+                lacking += str(voc.mask_path(bare[0]))
+        raise InputError(f"split '{self.split}' {lacking}; {needed}")

@@ -23,6 +23,7 @@ from wsss.saliency import (
     check_saliency,
     maps_fingerprint,
     read_saliency,
+    require_bright,
 )
 from wsss.stages.images import Images, PhotoFolder
 from wsss.stages.stage import Results, Spec, Stage
@@ -74,6 +75,16 @@ class Saliency(Stage):
             return f"maps of the data folder, {MAPS}/"
         return "U2-Net-p" if self.border is None else "distance from the border's colours"
 
+    @property
+    def reads_what_is_given(self) -> bool:
+        """Whether these are maps of the data folder."""
+        return self.maps_sha256 is not None
+
+    def look_ahead(self, store: Results) -> None:
+        """Refuse to start without U2-Net-p's weights and what runs it."""
+        if self.weights_sha256 is not None:
+            U2NetP()
+
     def compute(self, folder: Path, store: Results) -> None:
         """Make or read one map an image."""
         pack(folder / "maps", self._stored(store) if self.maps_sha256 else self._computed(store))
@@ -91,14 +102,17 @@ class Saliency(Stage):
 
     def _stored(self, store: Results) -> Iterator[np.ndarray]:
         loaded, maps = self.images.load(store), store.data / MAPS
-        if maps_fingerprint(maps, loaded.ids) != self.maps_sha256:
-            raise InputError(f"{maps}: its content changed meanwhile; start again")
-        photos = self.images.source.open(store)
+        photos, highest = self.images.source.open(store), []
         for index, image_id in enumerate(loaded.ids):
-            saliency = Image.fromarray(read_saliency(maps, image_id, photos.size(image_id)))
+            stored = read_saliency(maps, image_id, photos.size(image_id))
+            highest.append(float(stored.max()))
+            saliency = Image.fromarray(stored)
             height, width = loaded.images.shape(index)[:2]  # smaller, if photos are shrunk
             resized = saliency.resize((width, height), Image.Resampling.BILINEAR)
             yield np.rint(np.asarray(resized) * 255).astype(np.uint8)
+        if maps_fingerprint(maps, loaded.ids) != self.maps_sha256:  # what was read is what it is
+            raise InputError(f"{maps}: its content changed meanwhile; start again")
+        require_bright(maps, highest)
 
 
 class CamBackground(Spec):

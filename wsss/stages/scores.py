@@ -16,10 +16,12 @@ from wsss.inference import Protocol, infer_labels
 from wsss.metrics import error_shares, iou, score
 from wsss.paper import Testing
 from wsss.progress import tell
-from wsss.stages.images import Images, LoadedImages
+from wsss.stages.images import Images
 from wsss.stages.seeds import Labels
 from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Results, Stage
+
+UNKNOWN = 255
 
 
 class SegmenterScore(Stage):
@@ -70,13 +72,21 @@ class SegmenterScore(Stage):
         before = self.protocol.crf is not None and testing in ("single", "ms")
         return score["before_crf"] if before else score
 
-    def check(self, store: Results) -> None:
-        """Refuse a split without masks."""
-        self.images.require_masks(store)
+    def look_ahead(self, store: Results) -> None:
+        """Refuse masks that show nothing, and images that are learnt from under another name."""
+        _refuse_empty(self.images, store)
+        learnt = self.segmenter.images
+        if learnt.split != self.images.split and store.done(learnt):
+            held_out = self.images.load(store).ids
+            if both := sorted(set(held_out) & set(learnt.load(store).ids)):
+                raise InputError(
+                    f"split '{self.images.split}': {len(both)} of its {len(held_out)} images are "
+                    f"in '{learnt.split}' too, the first {both[0]}; take them out of one"
+                )
 
     def compute(self, folder: Path, store: Results) -> None:
         """Predict every image and compare."""
-        data, masks = _with_masks(self.images, store)
+        data, masks = self.images.load(store), _masks(self.images, store)
         model, crf = self.segmenter.load(store), self.protocol.crf
         before, after = ([np.empty(0)] * len(data.ids) for _ in range(2))
         every = infer_labels(model, data.images, self.protocol)
@@ -133,21 +143,27 @@ class LabelScore(Stage):
         """Read the score that was computed, as `SegmenterScore.read` does."""
         return _read(store.folder(self))
 
-    def check(self, store: Results) -> None:
-        """Refuse a split without masks."""
-        self.images.require_masks(store)
+    def look_ahead(self, store: Results) -> None:
+        """Refuse masks that show nothing, and images of which no label map is made."""
+        _refuse_empty(self.images, store)
+        self._places(store)
 
-    def compute(self, folder: Path, store: Results) -> None:
-        """Compare every label map."""
-        data, masks = _with_masks(self.images, store)
+    def _places(self, store: Results) -> list[int]:
+        """Which of the label maps are those of the images."""
         made = {name: i for i, name in enumerate(self.labels.images.load(store).ids)}
-        if absent := [name for name in data.ids if name not in made]:
+        ids = self.images.load(store).ids
+        if absent := [name for name in ids if name not in made]:
             raise InputError(
                 f"split '{self.images.split}': {len(absent)} of its images have no label map, the "
                 f"first is {absent[0]}; those were made for split '{self.labels.images.split}'"
             )
+        return [made[name] for name in ids]
+
+    def compute(self, folder: Path, store: Results) -> None:
+        """Compare every label map."""
+        data, masks = self.images.load(store), _masks(self.images, store)
         maps = self.labels.label_maps(store)
-        chosen = [maps[made[name]] for name in data.ids]
+        chosen = [maps[place] for place in self._places(store)]
         _write_score(folder, _record(chosen, masks, data.classes))
 
 
@@ -173,10 +189,13 @@ def _write_score(folder: Path, record: dict[str, Any]) -> None:
     (folder / "score.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
-def _with_masks(images: Images, store: Results) -> tuple[LoadedImages, PackedArrays]:
-    data = images.load(store)
-    if data.masks is None:
+def _refuse_empty(images: Images, store: Results) -> None:
+    if not any(((mask > 0) & (mask < UNKNOWN)).any() for mask in _masks(images, store)):
         raise InputError(
-            f"split '{images.split}' has no masks: training needs none, but scoring does"
+            f"split '{images.split}': its masks hold 0 and {UNKNOWN} only, so nothing is scored; "
+            "write the classes' indices where objects are"
         )
-    return data, data.masks
+
+
+def _masks(images: Images, store: Results) -> PackedArrays:
+    return images.masks(store, "training needs none, but scoring does")

@@ -158,9 +158,9 @@ class NoisyLabels(Stage):
     largest: float = 0.3
     least_pixels: int = 8
 
-    def check(self, store: Results) -> None:
-        """Refuse a split without masks."""
-        self.images.require_masks(store)
+    def look_ahead(self, store: Results) -> None:
+        """Refuse images without masks."""
+        _masks(self.images, store)
 
     def compute(self, folder: Path, store: Results) -> None:
         """Spoil every mask by a generator of its own."""
@@ -191,9 +191,9 @@ class TrueLabels(Stage):
     version: Literal[1] = 1
     images: Images
 
-    def check(self, store: Results) -> None:
-        """Refuse a split without masks."""
-        self.images.require_masks(store)
+    def look_ahead(self, store: Results) -> None:
+        """Refuse images without masks."""
+        _masks(self.images, store)
 
     def compute(self, folder: Path, store: Results) -> None:
         """Check that there are masks; they are decoded already."""
@@ -232,13 +232,18 @@ class GivenSeeds(Stage):
             images=images, method=method, sha256=maps_fingerprint(data / SEEDS / method, ids)
         )
 
+    @property
+    def reads_what_is_given(self) -> bool:
+        """Yes."""
+        return True
+
     def compute(self, folder: Path, store: Results) -> None:
         """Read one seed an image, numbered and shrunk as masks are."""
         loaded, given = self.images.load(store), store.data / SEEDS / self.method
-        if maps_fingerprint(given, loaded.ids) != self.sha256:
-            raise InputError(f"{given}: its content changed meanwhile; start again")
         photos = self.images.source.open(store)
         pack(folder / "labels", (photos.index_map(given / f"{i}.png", i) for i in loaded.ids))
+        if maps_fingerprint(given, loaded.ids) != self.sha256:  # what was read is what it is
+            raise InputError(f"{given}: its content changed meanwhile; start again")
 
     def label_maps(self, store: Results) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
@@ -249,10 +254,7 @@ Labels = Annotated[Seeds | NoisyLabels | TrueLabels | GivenSeeds, Field(discrimi
 
 
 def _masks(images: Images, store: Results) -> PackedArrays:
-    masks = images.load(store).masks
-    if masks is None:
-        raise InputError(f"split '{images.split}' has no masks, and these labels are made of them")
-    return masks
+    return images.masks(store, "these labels are made of them")
 
 
 def _saliency_reader(saliency: AnySaliency, store: Results) -> Callable[[int, Tensor], Tensor]:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from wsss.data.affine import Augmentation
 from wsss.losses import Unknown
 from wsss.models.network import Network
-from wsss.stages.classifier import NetworkSpec, read_network, train_network
+from wsss.stages.classifier import NetworkSpec, read_network, refuse_to_start, train_network
 from wsss.stages.images import Images
 from wsss.stages.seeds import Labels
 from wsss.stages.stage import Results, Stage
@@ -68,6 +68,10 @@ class Segmenter(Stage):
     def parents(self) -> list[Stage]:
         """Return the labels and the images."""
         return [*self.labels, self.images]
+
+    def look_ahead(self, store: Results) -> None:
+        """Refuse to start without weights or a batch of images."""
+        refuse_to_start(self.network, self.images, self.schedule, store)
 
     def compute(self, folder: Path, store: Results) -> float:
         """Train it."""

@@ -27,6 +27,10 @@ class Results(Protocol):
         """Folder of a result that is there."""
         ...
 
+    def done(self, stage: Stage) -> bool:
+        """Whether a result is there."""
+        ...
+
     @property
     def data(self) -> Path:
         """Data folder."""
@@ -70,8 +74,13 @@ class Stage(Spec):
         """
         return list(_stages_in(self))
 
-    def check(self, store: Results) -> None:
-        """Refuse, before anything is computed, what could only fail once much has been."""
+    @property
+    def reads_what_is_given(self) -> bool:
+        """Whether it reads what the user gave, and nothing that was trained: such come first."""
+        return False
+
+    def look_ahead(self, store: Results) -> None:
+        """Refuse what it will lack, once all that is given was read and before any training."""
 
     @property
     def maker(self) -> Stage:

@@ -6,18 +6,19 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from wsss.errors import InputError
-from wsss.files import find_damage, seal
+from wsss.files import find_damage, flush_names, seal
 from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
 from wsss.stages.records import CLONE, CLONED, Records
@@ -26,6 +27,9 @@ from wsss.stages.stage import Stage, canonical_json
 CHECKPOINT = "checkpoint.pt"
 IDENTITY = re.compile("[0-9a-f]{20}")
 """What a folder of a result is called; locks and unfinished ones have an ending."""
+
+PATIENCE = 10.0
+"""Seconds after which a process says for which other one it waits."""
 
 State = Literal["computed", "recorded", "missing"]
 
@@ -112,7 +116,7 @@ class Store:
         if not self.done(stage):
             raise InputError(f"{path}: this {stage.name} is not computed yet; `Lab.run` does it")
         if path not in self._sound:  # once a process
-            if damage := find_damage(path, [CHECKPOINT]):
+            if damage := find_damage(path, [CHECKPOINT]) or _misplaced(path):
                 raise InputError(
                     f"{path}: this {stage.name} is damaged, {damage}; `wsss verify --repair` takes "
                     "it away, and what needs it computes it again"
@@ -183,7 +187,7 @@ class Store:
             # In the same order everywhere, so that no two processes wait for each other.
             for stage in sorted(missing, key=lambda stage: stage.identity):
                 self.path(stage).parent.mkdir(parents=True, exist_ok=True)
-                locks.enter_context(FileLock(self._beside(stage, ".lock")))
+                locks.enter_context(_lock(self._beside(stage, ".lock"), stage.name))
             missing = [stage for stage in missing if not self.done(stage)]  # others were faster
             if missing:
                 self._compute(missing)
@@ -203,6 +207,7 @@ class Store:
             write_provenance(part, stage, started, seconds)
             seal(part, leave_out=[CHECKPOINT])
             part.replace(self.path(stage))
+            flush_names(self.path(stage).parent)
             # Until here a kill would have found the training at its last epoch.
             (self.path(stage) / CHECKPOINT).unlink(missing_ok=True)
 
@@ -222,7 +227,8 @@ class Store:
                 for parent in json.loads((path / "provenance.json").read_text())["parents"]:
                     made_of.setdefault(parent[:20], []).append(path)
         for path in found:
-            yield path, find_damage(path, [CHECKPOINT]), made_of.get(path.name, [])
+            damage = find_damage(path, [CHECKPOINT]) or _misplaced(path)
+            yield path, damage, made_of.get(path.name, [])
 
     def provenance(self, stage: Stage) -> dict:
         """Read what was written down when a stage was computed."""
@@ -241,6 +247,10 @@ class Inputs:
         """Data folder."""
         return self._store.data
 
+    def done(self, stage: Stage) -> bool:
+        """Whether a result is there."""
+        return self._store.done(stage)
+
     def folder(self, stage: Stage) -> Path:
         """Folder of a parent's result; anything else is a mistake in the stage."""
         if stage.identity not in self._parents:
@@ -256,6 +266,26 @@ def default_runs() -> Path:
     if named := os.environ.get("WSSS_RUNS"):
         return Path(named)
     return CLONE / "runs" if CLONED else Path("runs")
+
+
+def _lock(path: Path, name: str) -> AbstractContextManager[object]:
+    """Lock a result, and say so where another process has it."""
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        print(f"waiting for another process at this {name}: {path}", file=sys.stderr, flush=True)
+        return lock.acquire()
+
+
+def _misplaced(path: Path) -> str | None:
+    """Say whether a folder, sound in itself, holds the result of another stage."""
+    try:
+        found = json.loads((path / "provenance.json").read_text())["identity"]
+    except FileNotFoundError:  # a trial's
+        return None
+    named = found[:20] if isinstance(found, str) else "none"
+    return None if named == path.name else f"it is the result of {named}, moved here"
 
 
 def _keep_only(part: Path, patterns: Sequence[str]) -> None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from wsss.data.packed import PackedArrays
-from wsss.errors import InputError
 from wsss.files import atomic_write
 from wsss.grid import feature_pixels
 from wsss.inputs import batches_of_one_shape, network_input
@@ -93,15 +92,19 @@ class WeightTrace(Stage):
                 epochs.append(dict(found))
         return epochs
 
+    def _masks(self, store: Results) -> PackedArrays:
+        needed = "they say which labels are right: trace a training on images with masks"
+        return self.segmenter.images.masks(store, needed)
+
+    def look_ahead(self, store: Results) -> None:
+        """Refuse images without masks, and what the segmenter refuses."""
+        self._masks(store)
+        self.segmenter.look_ahead(store)
+
     def compute(self, folder: Path, store: Results) -> float:
         """Train, and write one file an epoch."""
         segmenter, data = self.segmenter, self.segmenter.images.load(store)
-        masks = data.masks
-        if masks is None:
-            raise InputError(
-                f"split '{segmenter.images.split}' has no masks, so nobody can say which labels "
-                "are right: trace a training on images with masks"
-            )
+        masks = self._masks(store)
         look = partial(
             _look,
             images=data.images,

@@ -158,7 +158,7 @@ def _train_together(fabric: Fabric, model: Network, work: Work) -> History:
     """Start several processes that train as one, and take the weights over."""
     if multiprocessing.current_process().daemon:
         raise InputError(
-            "WSSS_PROCESSES: a worker of Dask cannot start processes; use --workers 1, "
+            "WSSS_PROCESSES: a worker cannot start processes of its own; use --workers 1, "
             "or let every worker train a network of its own"
         )
     given = "MASTER_PORT" in os.environ

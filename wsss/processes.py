@@ -1,0 +1,220 @@
+"""Processes of this machine that do what they are told through a pipe: no port, and no password.
+
+A pipe has no name that anyone else could connect to, and it ends with either of the two that hold
+it. Not in the paper.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cloudpickle
+
+
+class ProcessDiedError(RuntimeError):
+    """A process ended while it was at something: killed, out of memory or crashed."""
+
+
+class Helper:
+    """One process of one's own, which computes one call at a time.
+
+    It starts with the first call, and anew with the first one after its death. It ignores Ctrl-C,
+    and ends when this process does, whichever way.
+
+    Parameters
+    ----------
+    environment : mapping, optional
+        What it finds in its environment, beside what this process does.
+
+    Examples
+    --------
+    >>> with Helper() as helper:
+    ...     helper.call(divmod, 7, 2)
+    (3, 1)
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment or {})
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._answer: bytes | None = None
+
+    def __enter__(self) -> Helper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pipe(self) -> Connection:
+        """To wait for, with others: once it can be read, `result` returns at once."""
+        if self._pipe is None:
+            self._start()
+        assert self._pipe is not None
+        return self._pipe
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Compute something there: `begin` and `result` in one."""
+        self.begin(function, *arguments)
+        return self.result()
+
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Have something computed there; what a script defines is sent by value."""
+        sent = cloudpickle.dumps((function, arguments))
+        with suppress(OSError):  # it died since; `result` says so
+            self.pipe.send_bytes(sent)
+
+    def told(self) -> Any:
+        """Take what has come: what `tell_parent` was given there, or None for what `result` has."""
+        try:
+            message = self.pipe.recv_bytes()
+        except (EOFError, OSError):  # it died; `result` says so
+            return None
+        kind, value = pickle.loads(message)  # of our own process, through a pipe of our own
+        if kind is None:
+            return value
+        self._answer = message
+        return None
+
+    def result(self, seconds: float | None = None) -> Any:
+        """Wait for what was begun and return it, or raise what it raised.
+
+        Raises
+        ------
+        ProcessDiedError
+            If the process died over it, or was ended since it took more than some seconds.
+        """
+        try:
+            while self._answer is None:
+                if not self.pipe.poll(seconds):
+                    self.close()
+                    raise ProcessDiedError(f"it was ended after {seconds} seconds")
+                message = self.pipe.recv_bytes()
+                if pickle.loads(message)[0] is not None:
+                    self._answer = message
+        except (EOFError, OSError) as error:
+            process = self._process
+            process.join(5)  # its end of the pipe closes a little before it is gone
+            self.close()
+            raise ProcessDiedError(f"a process died ({_how(process.exitcode)})") from error
+        good, value = pickle.loads(self._answer)
+        self._answer = None
+        if not good:
+            raise value
+        return value
+
+    def close(self) -> None:
+        """End the process, whatever it is at."""
+        process, pipe = self._process, self._pipe
+        self._process = self._pipe = self._answer = None
+        if process is None or pipe is None:
+            return
+        pipe.close()
+        process.terminate()
+        process.join(5)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")  # threads of this one do not fork well
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        with _environment(self._environment), _script_not_run_again(), _interruptions_kept_away():
+            self._process.start()
+        theirs.close()  # so that its end is seen
+
+
+def _how(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"status {code}"
+
+
+_to_parent: Connection | None = None
+
+
+def tell_parent(value: Any) -> None:
+    """Tell the process that asked for this call something small, before the call returns."""
+    if _to_parent is not None:
+        _to_parent.send_bytes(pickle.dumps((None, value)))
+
+
+def _serve(pipe: Connection) -> None:
+    global _to_parent
+    _to_parent = pipe
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            function, arguments = pickle.loads(pipe.recv_bytes())
+            answer = True, function(*arguments)
+        except EOFError:
+            return
+        except Exception as error:
+            answer = False, error
+            error.add_note(f"In a process of its own:\n{traceback.format_exc()}")
+        try:
+            sent = cloudpickle.dumps(answer)
+            if not answer[0]:
+                pickle.loads(sent)  # some errors go in and do not come out again
+        except Exception as error:  # what cannot travel is told in words
+            sent = pickle.dumps((False, RuntimeError(f"{answer[1]!r} cannot be sent: {error}")))
+        pipe.send_bytes(sent)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _environment(added: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interruptions_kept_away() -> Iterator[None]:
+    """Let a process that starts meanwhile ignore Ctrl-C: this one ends it, without tracebacks."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are none of its business
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def _script_not_run_again() -> Iterator[None]:
+    """Keep a new process from running the script that started it, guarded or not.
+
+    Multiprocessing runs a process's main module once more in each child, to find there what it
+    defines. It needs nothing of it: what a script defines is sent by value.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update(hidden)
