@@ -97,3 +97,9 @@ def test_the_slider_shows_the_loss_for_every_s(tmp_path: Path) -> None:
         loss = weighted_selective_loss(names["logits"], names["seeds"], sharpness=s)
         assert abs(float(told) - loss.item()) < 1e-4
     assert "hidden" not in re.findall("<figure.*?>", shown)[0]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda page: page.stem)
+def test_no_line_of_code_is_wider_than_its_box(page: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.S | re.M)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > 76] == []
