@@ -229,7 +229,7 @@ def test_records_stand_beside_what_came_out_here(small: Lab, tmp_path: Path) -> 
 
 def test_a_table_whose_rows_are_called_seeds_finds_what_is_recorded_of_photos() -> None:
     """There the number of seeds takes the place of the row's name."""
-    shown = Lab("demo", compute="none").table("table5").data
+    shown = pd.DataFrame(Lab("demo", compute="none").table("table5").data)  # pyright: ignore
     twelve = shown[shown["Seeds"] == "12"]
     assert len(twelve) == 2
     assert "–" not in set(twelve["photo"])
