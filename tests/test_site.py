@@ -16,7 +16,7 @@ import websocket
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-WIDTH = 1280
+WIDTH, NARROW = 1280, 390
 OPTIONS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -28,6 +28,9 @@ pytestmark = [
     pytest.mark.skipif(not (SITE / "index.html").exists(), reason="no site: `make book` builds it"),
 ]
 
+CUT_CODE = """[...document.querySelectorAll("pre")].filter(e => e.scrollWidth > e.clientWidth)
+    .map(e => e.textContent.slice(0, 60))"""
+
 
 class Tab:
     """One tab of the browser, spoken to in Chrome's DevTools protocol."""
@@ -38,8 +41,7 @@ class Tab:
         self.events: list[dict[str, Any]] = []
         for domain in ("Page", "Network", "Runtime"):
             self.ask(f"{domain}.enable")
-        size = {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        self.ask("Emulation.setDeviceMetricsOverride", **size)
+        self.resize(WIDTH)
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self.numbers)
@@ -50,6 +52,10 @@ class Tab:
                 assert "error" not in message, message
                 return message["result"]
             self.events.append(message)
+
+    def resize(self, width: int) -> None:
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.ask("Emulation.setDeviceMetricsOverride", **size)
 
     def visit(self, page: Path) -> None:
         """Load a page and wait until it is complete, maths and all."""
@@ -108,12 +114,37 @@ def test_a_page_is_whole_and_fits(tab: Tab, page: Path) -> None:
     tab.visit(page)
     inside = ("file:", "data:", "blob:")
     assert [url for url in tab.requested() if not url.startswith(inside)] == []
-    width = tab.evaluate("document.documentElement.scrollWidth")
-    assert width <= WIDTH, f"{page.name} is {width} pixels wide"
+    for room in (NARROW, WIDTH):
+        tab.resize(room)
+        width = tab.evaluate("document.documentElement.scrollWidth")
+        assert width <= room, f"{page.name} is {width} pixels wide"
+        assert tab.evaluate(CUT_CODE) == []
     broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
     assert tab.evaluate(broken) == []
     errors = "[...document.querySelectorAll('mjx-merror, .math .error')].map(e => e.textContent)"
     assert tab.evaluate(errors) == []
+    # Sphinx gives a picture without one its own address.
+    unnamed = "[...document.images].filter(i => !i.alt || /\\.(png|svg)$/.test(i.alt))"
+    assert tab.evaluate(f"{unnamed}.map(i => i.src.slice(0, 99))") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "heading", "least"),
+    [("07_photos", "verdict", 2), ("08_claims", "verdict", 2), ("02_multi_type", "- paper", 2)],
+)
+def test_verdicts_and_differences_are_seen_on_a_telephone(
+    tab: Tab, name: str, heading: str, least: int
+) -> None:
+    tab.visit(SITE / "notebooks" / f"{name}.html")
+    tab.resize(NARROW)
+    ends = tab.evaluate(
+        f"""[...document.querySelectorAll(".cell_output table th")]
+        .filter(e => e.textContent.replace("−", "-").endsWith("{heading}"))
+        .map(e => e.getBoundingClientRect().right)"""
+    )
+    tab.resize(WIDTH)
+    assert len(ends) >= least
+    assert max(ends) <= NARROW
 
 
 def test_every_page_is_reached_from_the_table_of_contents(tab: Tab) -> None:

@@ -19,6 +19,7 @@ from wsss.pages import (
 )
 from wsss.pages.claims import (
     ClaimResult,
+    answer_claim,
     claim_stages,
     count_verdicts,
     judge_claims,
@@ -70,6 +71,7 @@ class Lab(Pipeline):
     provenance = provenance.show_provenance
 
     # The fourteen claims.
+    answer = answer_claim
 
     @cached_property
     def _judged(self) -> list[ClaimResult]:

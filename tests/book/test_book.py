@@ -105,7 +105,7 @@ def test_a_failing_notebook_is_reported_and_the_others_are_run(clone, capsys):
     assert "\x1b" not in report
     assert (folder / "01_bad.partial.ipynb").exists()
     pages = sorted(p.name for p in (clone / "book" / "notebooks").iterdir())
-    assert pages == ["02_good.ipynb", "status.md"]
+    assert pages == ["02_good.ipynb", "gallery.md", "status.md"]
 
 
 def test_a_misspelt_parameter_is_refused(clone):
@@ -278,7 +278,7 @@ def test_the_table_of_contents_lists_every_notebook():
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
     listed = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     pages = {name.removeprefix("notebooks/") for name in listed if name.startswith("notebooks/")}
-    assert pages == {*(notebook.stem for notebook in NOTEBOOKS), "status"}
+    assert pages == {*(notebook.stem for notebook in NOTEBOOKS), "gallery", "status"}
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
@@ -309,6 +309,22 @@ def test_notebook_takes_the_parameters_of_all_and_says_where_it_is_from(notebook
     names = [ast.unparse(t) for n in ast.parse(sources[1]).body[1:] for t in n.targets]
     assert names == ["profile", "data", "rng_seeds"]
     assert any("lab.provenance(" in source or "recorded_line(" in source for source in sources)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_opens_with_its_answer_and_describes_its_pictures(notebook):
+    cells = json.loads(notebook.read_text())["cells"]
+    tags = [cell["metadata"].get("tags", []) for cell in cells]
+    assert ["answer" in each for each in tags].index(
+        True
+    ) == 2  # after the title and the parameters
+    answer = "".join(cells[2]["source"]).rpartition("\n")[2]
+    assert answer.startswith("lab.answer(") or answer == ")"
+    assert len("".join(cells[0]["source"]).splitlines()) <= 3
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and re.search(r"\bfigure|\.forest\(", source):
+            assert cell["metadata"]["mystnb"]["image"]["alt"].endswith("."), source
 
 
 # The site -----------------------------------------------------------------------------------

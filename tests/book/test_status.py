@@ -1,13 +1,14 @@
-"""The page that says how every notebook ran."""
+"""What the runner writes beside the notebooks: the status, the pictures, folded code."""
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
 import pytest
 
-from wsss.book.pages import write_status
+from wsss.book.pages import publish, write_gallery, write_status
 
 ORIGIN = {
     "seconds": 12.3, "profile": "demo", "device": "cpu", "commit": "abc",
@@ -44,3 +45,45 @@ def test_a_failure_is_said_and_breaks_no_table(notebook: Path, tmp_path: Path) -
     write_status({notebook: {}}, {notebook: "ValueError: a|b <c> (cell 2)"}, page)
     failed = "**failed**: ValueError: a¦b \\<c\\> (cell 2)"
     assert row(page) == ["One ¦ two", failed, "", "", "", "", ""]
+
+
+def cell(source: str, png: bytes | None = None, **metadata: object) -> dict:
+    data = {} if png is None else {"image/png": base64.b64encode(png).decode()}
+    outputs = [{"output_type": "display_data", "data": data, "metadata": {}}]
+    return {"cell_type": "code", "metadata": metadata, "outputs": outputs, "source": source}
+
+
+def test_the_gallery_shows_what_has_an_alternative_text_and_leads_to_its_page(
+    notebook: Path, tmp_path: Path
+) -> None:
+    content = json.loads(notebook.read_text())
+    alt = {"image": {"alt": "Two lines."}}
+    content["cells"] += [cell("draw()", b"one", mystnb=alt), cell("table()"), cell("x()", b"two")]
+    notebook.write_text(json.dumps(content))
+    folder = tmp_path / "book"
+    write_gallery([notebook], folder)
+    text = (folder / "gallery.md").read_text()
+    assert ":link: 01_one\n" in text
+    assert ":img-alt: Two lines.\n" in text
+    assert {path.name: path.read_bytes() for path in (folder / "gallery").iterdir()} == {
+        "01_one-0.png": b"one"
+    }
+    write_gallery([], folder)
+    assert not list((folder / "gallery").iterdir())
+    assert "grid" not in (folder / "gallery.md").read_text()
+
+
+def test_code_is_folded_unless_a_tag_says_otherwise(notebook: Path, tmp_path: Path) -> None:
+    content = json.loads(notebook.read_text())
+    tags = [[], ["show-input"], ["remove-input"], ["answer"], ["parameters"]]
+    content["cells"] += [cell("x", tags=each) for each in tags]
+    notebook.write_text(json.dumps(content))
+    publish(notebook, tmp_path / "page.ipynb", {})
+    published = json.loads((tmp_path / "page.ipynb").read_text())["cells"][1:]
+    assert [each["metadata"]["tags"] for each in published] == [
+        ["hide-input"],
+        ["show-input"],
+        ["remove-input"],
+        ["answer", "hide-input"],
+        ["parameters", "remove-cell"],
+    ]

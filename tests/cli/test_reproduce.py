@@ -150,7 +150,7 @@ def test_smoke_table_twice_in_every_format(tmp_path: Path) -> None:
                 "--format", "markdown").stdout  # fmt: skip
     assert "**table2: Seeds of two types**\n\n| CAM network" in both
     csv = wsss(*line, "1", "--format", "csv").stdout.splitlines()
-    assert csv[0] == "CAM network,Seed type,Seeds,paper,smoke,smoke sd,smoke - paper"
+    assert csv[0] == "CAM network,Seed type,paper,smoke,smoke sd,smoke - paper,Seeds"
     assert len(csv) == 7
 
 

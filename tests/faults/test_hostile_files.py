@@ -154,7 +154,7 @@ def test_what_a_file_is_called_is_not_obeyed_by_the_terminal(tmp_path):
 def test_what_a_class_is_called_is_not_obeyed_by_the_terminal(tmp_path, make_voc, name):
     (tmp_path / "photos" / name).mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(tmp_path / "photos" / name / "a.jpg")
-    with pytest.raises(InputError, match="is no name of a class|no photo shows any class") as told:
+    with pytest.raises(InputError, match=r"is no name of a class|no photo shows any class") as told:
         adopt_photos(tmp_path / "photos", tmp_path / "data", val=0)
     assert str(told.value).isprintable()
     root = make_voc(2)

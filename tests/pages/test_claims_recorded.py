@@ -10,6 +10,8 @@ from wsss.paper import EVERYTHING, TABLES, get_table
 from wsss.paper.claims import PAPER
 from wsss.stages import keep_scores
 
+LABELS = (("Two", "s"), ("One", ""))
+
 
 @pytest.fixture
 def recorded() -> pd.DataFrame:
@@ -139,3 +141,19 @@ def test_no_shared_random_seed_is_no_verdict(recorded, judge) -> None:
 def test_scores_tested_otherwise_are_not_taken(recorded, judge) -> None:
     results = judge(recorded.assign(testing="crf"))
     assert {result.verdict for result in results} == {"not asked"}
+
+
+def test_a_page_opens_with_a_verdict_and_the_number_behind_it(recorded, tmp_path) -> None:
+    keep_scores(recorded, tmp_path / "results")
+    folders = {"results": tmp_path / "results", "runs": tmp_path / "runs"}
+    lab = Lab("smoke", rng_seeds=range(3), compute="none", **folders)
+    pilot = recorded[(recorded["table"] == "table1") & (recorded["row"] != "0 (ground truth)")]
+    two, one = (pilot.loc[pilot["column"] == f"{n} label{s}", "miou"].mean() for n, s in LABELS)
+    assert lab.answer(1).data == (
+        "**Two noisy labels beat one, whatever the ratio of noise: supported** on the images of "
+        f"the profile `smoke`, with a mean difference of **+{two - one:.1f}** mIoU."
+    )
+    assert str(lab.answer(2).data).endswith("with a share of **85.9 %**.")  # 44.8 / 52.1
+    assert "**Weights do better: " in str(lab.answer(10, "Weights do better.").data)
+    assert "have no numbers for it" in str(lab.answer(14).data)
+    assert not lab.store.runs.exists()

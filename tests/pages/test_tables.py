@@ -225,3 +225,11 @@ def test_records_stand_beside_what_came_out_here(small: Lab, tmp_path: Path) -> 
     shown = Lab(small.profile, **how).agreement()
     assert shown.data["difference"].tolist() == ["-0.5"]  # pyright: ignore
     assert "0 of 1 scores are equal to two decimals; the largest difference is 0.50" in text(shown)
+
+
+def test_a_table_whose_rows_are_called_seeds_finds_what_is_recorded_of_photos() -> None:
+    """There the number of seeds takes the place of the row's name."""
+    shown = pd.DataFrame(Lab("demo", compute="none").table("table5").data)  # pyright: ignore
+    twelve = shown[shown["Seeds"] == "12"]
+    assert len(twelve) == 2
+    assert "–" not in set(twelve["photo"])

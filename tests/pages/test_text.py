@@ -30,7 +30,7 @@ def test_summary_keeps_paper_and_ours_apart() -> None:
         frame({("b", "x"): [50, 52], ("a", "y"): [61, 61]}), get_table("table2"), "demo"
     )
     assert list(lines.columns) == [
-        "CAM network", "Seed type", "Seeds", "paper", "demo", "demo - paper",
+        "CAM network", "Seed type", "paper", "demo", "demo - paper", "Seeds",
     ]  # fmt: skip
     assert lines["paper"].tolist() == ["60.0", "60.0"]
     assert lines["demo"].tolist() == ["51.0 ± 1.4", "61.0 ± 0.0"]

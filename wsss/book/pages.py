@@ -1,10 +1,11 @@
-"""Pages: an executed notebook without what a reader has no use for, the status, the speed."""
+"""Pages: an executed notebook without what a reader has no use for, pictures, status, speed."""
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ were there already were only read.
 | Page | Verdict | Seconds | Profile | Device | Commit | Day |
 |:--|:--|--:|:--|:--|:--|:--|
 """
+
+GALLERY = """# Pictures
+
+*Every picture that the notebooks draw, as they drew it when these pages were built. A click leads
+to the page that explains it.*
+"""
+GRID = "\n````{grid} 1 2 2 3\n:gutter: 2\n"
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -43,7 +51,8 @@ def read_notebook(path: Path) -> dict[str, Any]:
 def publish(executed: Path, page: Path, origin: Mapping[str, Any]) -> None:
     """Copy an executed notebook into the book, with its origin as metadata.
 
-    The two cells of parameters are tagged ``remove-cell``; times and paths of the run are dropped.
+    The two cells of parameters are tagged ``remove-cell``; the code of the others is folded, unless
+    a tag says otherwise, say ``show-input``; times and paths of the run are dropped.
     """
     notebook = read_notebook(executed)
     notebook["metadata"].pop("papermill", None)
@@ -57,6 +66,8 @@ def publish(executed: Path, page: Path, origin: Mapping[str, Any]) -> None:
         tags = metadata.get("tags", [])
         if {"parameters", "injected-parameters"} & set(tags):
             metadata["tags"] = [*tags, "remove-cell"]
+        elif cell["cell_type"] == "code" and not any(tag.endswith("-input") for tag in tags):
+            metadata["tags"] = [*tags, "hide-input"]
     notebook["nbformat_minor"] = 4  # the last minor version in which cells need no id
     write_if_new(page, json.dumps(notebook, indent=1, ensure_ascii=False, default=str) + "\n")
 
@@ -87,6 +98,44 @@ def write_status(
         ]
         lines.append(f"| {' | '.join(cells)} |\n")
     write_if_new(page, HEAD + "".join(lines))
+
+
+def write_gallery(pages: Iterable[Path], folder: Path) -> None:
+    """Write the page that shows every picture of some pages and leads to them.
+
+    Parameters
+    ----------
+    pages : iterable of Path
+        Published notebooks. A picture is the PNG of a cell whose metadata has its alternative text,
+        ``{"mystnb": {"image": {"alt": "..."}}}``.
+    folder : Path
+        Gets ``gallery.md``, and the pictures in ``gallery/``.
+    """
+    cards, kept = [], set()
+    for page in pages:
+        for number, (alt, picture) in enumerate(_pictures(page)):
+            file = folder / "gallery" / f"{page.stem}-{number}.png"
+            kept.add(file)
+            if not file.is_file() or file.read_bytes() != picture:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_write(file) as aside:
+                    aside.write_bytes(picture)
+            cards.append(
+                f"\n```{{grid-item-card}} {_title(page)}\n:link: {page.stem}\n:link-type: doc\n"
+                f":img-top: gallery/{file.name}\n:img-alt: {alt}\n```\n"
+            )
+    for file in {*folder.glob("gallery/*.png")} - kept:
+        file.unlink()
+    grid = [GRID, *cards, "````\n"] if cards else ["\nNone has drawn any.\n"]
+    write_if_new(folder / "gallery.md", "".join([GALLERY, *grid]))
+
+
+def _pictures(page: Path) -> Iterator[tuple[str, bytes]]:
+    for cell in read_notebook(page)["cells"]:
+        alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt")
+        for output in cell.get("outputs", ()) if alt else ():
+            if png := output.get("data", {}).get("image/png"):
+                yield alt, base64.b64decode("".join(png))
 
 
 def write_speed(results: Path, fragment: Path) -> None:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from wsss.book.keys import PACKAGE, code_hash, folder_fingerprint, notebook_key
-from wsss.book.pages import publish, read_notebook, write_speed, write_status
+from wsss.book.pages import publish, read_notebook, write_gallery, write_speed, write_status
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
@@ -121,6 +121,7 @@ def reproduce(
     failures = {page.notebook: page.error for page in results if page.error}
     origins = {n: _origin(pages / n.name) for n in notebooks}
     write_status(origins, failures, pages / "status.md")
+    write_gallery((p for p in (pages / n.name for n in notebooks) if p.is_file()), pages)
     write_speed(root / "benchmarks" / "results", pages / "speed.md")
     tally = Counter(page.status for page in results)
     say(f"notebooks ({profile}): " + ", ".join(f"{n} {status}" for status, n in tally.items()))

@@ -37,6 +37,21 @@ def prepare(app: Sphinx, config: Config) -> None:
     ]
 
 
+def hide_buttons(app: Sphinx, config: Config) -> None:
+    """Show no button that opens a notebook elsewhere before the repository has an address.
+
+    Parameters
+    ----------
+    app : Sphinx
+        Not used.
+    config : Config
+        Without ``repository_url`` its theme options lose ``launch_buttons``: the theme itself
+        would fail.
+    """
+    if not config.html_theme_options.get("repository_url"):
+        config.html_theme_options.pop("launch_buttons", None)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the hook and make every warning end the build with status 1, after the last page.
 
@@ -54,4 +69,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Every page shows the list of all; Sphinx alone would write only the pages that changed.
     app.add_config_value("wsss_pages", [], "html")
     app.connect("config-inited", prepare)
+    app.connect("config-inited", hide_buttons)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

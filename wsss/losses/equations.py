@@ -50,8 +50,8 @@ def reference_loss(
     log_p = torch.log_softmax(logits, dim=1)
     agrees = seeds == logits.argmax(1, keepdim=True)  # Eq. 7
     weights = torch.softmax(sharpness * agrees.to(logits.dtype), dim=1)  # Eq. 6
-    losses = -log_p.gather(1, seeds.where(known, 0).long())  # of each seed, (N, K, ...)
-    return (weights * losses * known).sum() / known.any(1).sum().clamp(min=1)  # Eq. 5
+    losses = -log_p.gather(1, seeds.where(known, 0).long())  # of each seed
+    return (weights * losses * known).sum() / known.any(1).sum().clamp(min=1)
 
 
 def classification_loss(logits: Tensor, present: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 from wsss.pages.verdict import Judgement, judge
@@ -59,12 +60,14 @@ class ClaimResult:
         return min(known) if self.claim.kind == "best" else sum(known) / len(known)
 
 
-def claim_stages(lab: Pipeline) -> list[SegmenterScore | WeightTrace]:
-    """List what all claims are read from, each stage once."""
+def claim_stages(
+    lab: Pipeline, claims: Sequence[Claim] = CLAIMS
+) -> list[SegmenterScore | WeightTrace]:
+    """List what claims are read from, each stage once."""
     found = {
         stage.identity: stage
         for rng_seed in lab.rng_seeds
-        for claim in CLAIMS
+        for claim in claims
         for comparison in _asked(claim, lab)
         for recipe in comparison.plus + comparison.minus
         for stage in [_stage(claim, lab, recipe, rng_seed)]
@@ -72,8 +75,8 @@ def claim_stages(lab: Pipeline) -> list[SegmenterScore | WeightTrace]:
     return list(found.values())
 
 
-def judge_claims(lab: Pipeline) -> list[ClaimResult]:
-    """Compute what is missing and judge every claim by its paired differences.
+def judge_claims(lab: Pipeline, claims: Sequence[Claim] = CLAIMS) -> list[ClaimResult]:
+    """Compute what is missing and judge claims by their paired differences.
 
     With ``compute="none"`` a claim is judged by the comparisons that are there with the most random
     seeds, over those that they share: the others would cost them theirs. "Best of all" (claim 12)
@@ -84,8 +87,8 @@ def judge_claims(lab: Pipeline) -> list[ClaimResult]:
     list of ClaimResult
         One a claim.
     """
-    lab.provide([(stage, way_of(stage, lab)) for stage in claim_stages(lab)])
-    return [judged(claim, _differences(claim, lab)) for claim in CLAIMS]
+    lab.provide([(stage, way_of(stage, lab)) for stage in claim_stages(lab, claims)])
+    return [judged(claim, _differences(claim, lab)) for claim in claims]
 
 
 def judged(claim: Claim, differences: pd.DataFrame) -> ClaimResult:
@@ -221,10 +224,10 @@ def show_verdicts(results: Iterable[ClaimResult]) -> Styler:
         {
             "": str(line["number"]),
             "claim": f"{line['claim']}<br>{_small(line['section'])}",
+            "verdict": f"{_badge(line['verdict'])}<br>{_small(line['reason'])}",
             "paper": _amount(line["paper"], line["unit"]),
             "ours": _amount(line["mean"], line["unit"]),
             "95 % interval": _range(line["low"], line["high"]),
-            "verdict": f"{_badge(line['verdict'])}<br>{_small(line['reason'])}",
         }
         for line in claim_lines(results).to_dict("records")
     ])  # fmt: skip
@@ -248,14 +251,37 @@ def show_comparisons(results: Sequence[ClaimResult]) -> Styler:
             lines.append({
                 "": str(claim.number),
                 "comparison": name,
+                "verdict": _badge(found.verdict),
                 "paper": _amount(np.nan if paper is None else paper, claim.unit),
                 "ours": _amount(ours.mean(), claim.unit) + spread,
                 "95 % interval": _range(*found.interval),
                 "p (Holm)": f"{found.p:.3f}",
                 "random seeds": str(len(ours)),
-                "verdict": _badge(found.verdict),
             })  # fmt: skip
     return _plain(pd.DataFrame(lines), "comparisons")
+
+
+def answer_claim(lab: Pipeline, number: int, text: str = "") -> Markdown:
+    """Open a page with its answer: a claim, its verdict and the one number behind it.
+
+    Parameters
+    ----------
+    lab : Pipeline
+        Profile and results; what this claim takes and is missing is computed.
+    number : int
+        Of the claim, 1 to 14.
+    text : str
+        The claim in other words, where its own lean on the claims before it.
+    """
+    (result,) = judge_claims(lab, [claim for claim in CLAIMS if claim.number == number])
+    claim, images = result.claim, f"the images of the profile `{lab.profile.name}`"
+    said = f"**{(text or claim.text).rstrip('.')}: {result.verdict}**"
+    if result.judgement is None:
+        return Markdown(f"{said}, since {images} have no numbers for it.")
+    what = {"share": "share", "best": "smallest difference"}.get(claim.kind, "mean difference")
+    amount = _amount(result.judgement.mean, claim.unit).replace("-", "−")
+    unit = "" if claim.unit == "%" else f" {claim.unit}"
+    return Markdown(f"{said} on {images}, with a {what} of **{amount}**{unit}.")
 
 
 def count_verdicts(results: Iterable[ClaimResult]) -> str:

@@ -36,8 +36,8 @@ def show_table(lab: Pipeline, table: str | Table) -> Styler | Markdown:
             (str(row), str(column)): spread(pd.Series(cell["miou"]))
             for (row, column), cell in theirs.groupby(["row", "column"])  # pyright: ignore
         }
-        keys = zip(lines[found.row_title], lines[found.column_title], strict=True)
-        lines[BESIDE] = [cells.get(key, "–") for key in keys]
+        cells_of = scores.groupby(["row", "column", "testing"], sort=False)  # as `summary` does
+        lines[BESIDE] = [cells.get(key[:2], "–") for key, _ in cells_of]  # pyright: ignore
     shown, uneven = plain(lines, found.name), uneven_means(scores)
     return shown.set_caption(uneven) if uneven else shown
 

@@ -37,8 +37,8 @@ def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
     ...     "row": ["VGG16"] * 2, "column": ["CRF (C)"] * 2, "seeds": 1, "paper": 62.9,
     ...     "testing": "single", "rng_seed": [0, 1], "miou": [60.0, 61.0]})
     >>> print(summary(frame, TABLE2, "demo").to_string(index=False))
-    CAM network Seed type Seeds paper       demo demo - paper
-          VGG16   CRF (C)     1  62.9 60.5 ± 0.7         -2.4
+    CAM network Seed type paper       demo demo - paper Seeds
+          VGG16   CRF (C)  62.9 60.5 ± 0.7         -2.4     1
     """
     lines, several = [], len(set(frame["testing"])) > 1
     for _, cell in frame.groupby(["row", "column", "testing"], sort=False):
@@ -47,10 +47,10 @@ def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
             table.row_title: first["row"],
             table.column_title: first["column"],
             **({"Testing": first["testing"]} if several else {}),
-            "Seeds": str(first["seeds"]),
             "paper": _or_dash(first["paper"], ".1f"),
             profile: spread(miou),
             f"{profile} - paper": _or_dash(miou.mean() - first["paper"], "+.1f"),
+            "Seeds": str(first["seeds"]),
         })  # fmt: skip
     return pd.DataFrame(lines)
 
