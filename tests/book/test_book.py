@@ -49,7 +49,7 @@ def clone(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("WSSS_RUNS", raising=False)
     monkeypatch.delenv("WSSS_DATA", raising=False)
     # These notebooks read no tables.
-    monkeypatch.setattr("wsss.book.runner._compute", lambda *_: None)
+    monkeypatch.setattr("wsss.book.runner._compute", lambda *_: "")
     (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
     return tmp_path
 

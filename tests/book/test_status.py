@@ -44,3 +44,13 @@ def test_a_failure_is_said_and_breaks_no_table(notebook: Path, tmp_path: Path) -
     write_status({notebook: {}}, {notebook: "ValueError: a|b <c> (cell 2)"}, page)
     failed = "**failed**: ValueError: a¦b \\<c\\> (cell 2)"
     assert row(page) == ["One ¦ two", failed, "", "", "", "", ""]
+
+
+def test_how_well_records_came_out_again_stands_on_top(notebook: Path, tmp_path: Path) -> None:
+    page = tmp_path / "status.md"
+    write_status({notebook: ORIGIN}, {}, page)
+    assert "come out again" not in page.read_text()
+    (tmp_path / "agreement.md").write_text("31 of 31 recomputed scores equal their record.")
+    write_status({notebook: ORIGIN}, {}, page)
+    told = page.read_text()
+    assert told.index("31 of 31 recomputed scores") < told.index("One")
