@@ -59,12 +59,14 @@ class ClaimResult:
         return min(known) if self.claim.kind == "best" else sum(known) / len(known)
 
 
-def claim_stages(lab: Pipeline) -> list[SegmenterScore | WeightTrace]:
-    """List what all claims are read from, each stage once."""
+def claim_stages(
+    lab: Pipeline, claims: Sequence[Claim] = CLAIMS
+) -> list[SegmenterScore | WeightTrace]:
+    """List what claims are read from, each stage once."""
     found = {
         stage.identity: stage
         for rng_seed in lab.rng_seeds
-        for claim in CLAIMS
+        for claim in claims
         for comparison in _asked(claim, lab)
         for recipe in comparison.plus + comparison.minus
         for stage in [_stage(claim, lab, recipe, rng_seed)]
@@ -72,7 +74,7 @@ def claim_stages(lab: Pipeline) -> list[SegmenterScore | WeightTrace]:
     return list(found.values())
 
 
-def judge_claims(lab: Pipeline) -> list[ClaimResult]:
+def judge_claims(lab: Pipeline, claims: Sequence[Claim] = CLAIMS) -> list[ClaimResult]:
     """Compute what is missing and judge every claim by its paired differences.
 
     With ``compute="none"`` a claim is judged by the comparisons that are there with the most random
@@ -84,8 +86,8 @@ def judge_claims(lab: Pipeline) -> list[ClaimResult]:
     list of ClaimResult
         One a claim.
     """
-    lab.provide([(stage, way_of(stage, lab)) for stage in claim_stages(lab)])
-    return [judged(claim, _differences(claim, lab)) for claim in CLAIMS]
+    lab.provide([(stage, way_of(stage, lab)) for stage in claim_stages(lab, claims)])
+    return [judged(claim, _differences(claim, lab)) for claim in claims]
 
 
 def judged(claim: Claim, differences: pd.DataFrame) -> ClaimResult:

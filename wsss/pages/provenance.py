@@ -81,7 +81,7 @@ def tell_agreement(found: pd.DataFrame) -> str:
     """Say in a sentence how many recomputed scores equal their record, and how far the rest."""
     if found.empty:
         return "Nothing that was computed here is recorded."
-    apart = found["difference"].abs()
+    apart = found["difference"].abs().to_numpy()
     equal = apart < EQUAL
     told = (
         f"{equal.sum()} of {len(found)} recomputed scores equal their record to the second "
@@ -101,8 +101,9 @@ def show_agreement(lab: Pipeline) -> Styler | Markdown:
     found = agreement(lab)
     if found.empty:
         return Markdown(tell_agreement(found))
-    shown = found[["table", "cell", "rng_seed", "recorded", "here", "difference"]].round(2)
-    shown = shown.astype(str).rename(columns={"rng_seed": "random seed"})
+    columns = ["table", "cell", "rng_seed", "recorded", "here", "difference"]
+    shown = pd.DataFrame(found[columns]).round(2).astype(str)
+    shown = shown.rename(columns={"rng_seed": "random seed"})
     return plain(shown, "agreement").set_caption(tell_agreement(found))
 
 
