@@ -49,7 +49,7 @@ def clone(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("WSSS_RUNS", raising=False)
     monkeypatch.delenv("WSSS_DATA", raising=False)
     # These notebooks read no tables.
-    monkeypatch.setattr("wsss.book.runner._compute", lambda *_: None)
+    monkeypatch.setattr("wsss.book.runner._compute", lambda *_: "")
     (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
     return tmp_path
 
@@ -76,7 +76,8 @@ def test_a_notebook_is_run_once_published_and_known_by_its_origin(clone, capsys)
     printed = "".join(cells[-1]["outputs"][0]["text"])
     assert printed == f"demo 5 {clone.resolve()}\n"
     hidden = [cell["metadata"]["tags"] for cell in cells if cell["metadata"]["tags"]]
-    assert hidden == [["parameters", "remove-cell"], ["injected-parameters", "remove-cell"]]
+    parameters = [["parameters", "remove-cell"], ["injected-parameters", "remove-cell"]]
+    assert hidden == [*parameters, ["hide-input"], ["hide-input"]]
     origin = json.loads(page.read_text())["metadata"]["wsss"]
     assert origin["profile"] == "demo"
     assert origin["parameters"] == {"k": 5}

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from wsss import Lab
 from wsss.pages.claims import judge_claims, median_spread
 from wsss.pages.text import render, spread
 from wsss.pages.verdict import reach
+from wsss.paper import get_table
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = {  # of README's table: the cell that each shows
@@ -93,3 +95,15 @@ def test_the_page_of_photos_quotes_its_records(tmp_path: Path) -> None:
         figures = [spread(lines[lines.index.str.lower().str.startswith(n)].iloc[0]) for n in names]
         quoted = sentence.format(*figures).replace("-0.0", "0.0").replace("-", "−")
         assert quoted in text, f"the records say: {quoted}"
+
+
+def test_the_picture_of_page_10_is_of_the_demo_as_it_is() -> None:
+    """Drawn once: it names the segmenters whose predictions it shows."""
+    lab = Lab("demo", rng_seeds=[0])
+    shown = [
+        lab.segmenter(cell.recipe).identity
+        for cell in get_table("wst_hurts").cells
+        if cell.row.endswith("noise 0.3, 2 labels")
+    ]
+    with Image.open(ROOT / "results" / "demo" / "wst_hurts.png") as picture:
+        assert picture.info["Comment"].split() == shown

@@ -87,3 +87,13 @@ def test_code_is_folded_unless_a_tag_says_otherwise(notebook: Path, tmp_path: Pa
         ["answer", "hide-input"],
         ["parameters", "remove-cell"],
     ]
+
+
+def test_how_well_records_came_out_again_stands_on_top(notebook: Path, tmp_path: Path) -> None:
+    page = tmp_path / "status.md"
+    write_status({notebook: ORIGIN}, {}, page)
+    assert "come out again" not in page.read_text()
+    (tmp_path / "agreement.md").write_text("31 of 31 recomputed scores equal their record.")
+    write_status({notebook: ORIGIN}, {}, page)
+    told = page.read_text()
+    assert told.index("31 of 31 recomputed scores") < told.index("One")

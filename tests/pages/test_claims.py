@@ -131,7 +131,8 @@ def with_scores(tmp_path, monkeypatch):
                 for epoch, right in ((1, 0.1), (2, 0.2)):
                     means = {"right": right, "wrong": 0.05, "accuracy": 0.9}
                     np.savez(folder / f"epoch_{epoch:04d}.npz", **means)
-                record = {"identity": "x", "seconds": 1.0, "started": "2026-01-01", "packages": {}}
+                record = {"identity": stage.identity, "seconds": 1.0, "packages": {}}
+                record["started"] = "2026-01-01"
                 record |= dict.fromkeys(
                     ("process_peak_memory_mb", "commit", "python", "processor", "device"), ""
                 )

@@ -14,6 +14,7 @@ from IPython.display import Markdown
 from wsss import Lab
 from wsss.choices import CamChoices, DataChoices, SeedChoices
 from wsss.crf import DenseCRF
+from wsss.pages.provenance import agreement, tell_agreement
 from wsss.paper import EVERYTHING, TABLES, Table, get_table
 from wsss.profiles import smoke
 from wsss.seeds import CrfSeed
@@ -224,7 +225,21 @@ def test_records_stand_beside_what_came_out_here(small: Lab, tmp_path: Path) -> 
     how = {"runs": small.store.runs, "results": tmp_path, "workers": 1, "quiet": True}
     shown = Lab(small.profile, **how).agreement()
     assert shown.data["difference"].tolist() == ["-0.5"]  # pyright: ignore
-    assert "0 of 1 scores are equal to two decimals; the largest difference is 0.50" in text(shown)
+    told = text(shown)
+    assert "0 of 1 recomputed scores equal their record to the second decimal, 0 in every" in told
+    assert "the other 1 differ by 0.50 on average, 0.50 at most" in told
+
+    # Recorded are two decimals, and one of another figure may differ where mIoU does not.
+    lab.record(scores, tmp_path)
+    found = agreement(Lab(small.profile, **how))  # pyright: ignore
+    assert found["same"].tolist() == [True]
+    assert tell_agreement(found).startswith("1 of 1 recomputed scores equal their record")
+    assert "the other" not in tell_agreement(found)
+    lab.record(scores.assign(missed=scores["missed"] + 1), tmp_path)
+    found = agreement(Lab(small.profile, **how))  # pyright: ignore
+    assert found["same"].tolist() == [False]
+    assert "1 of 1" in tell_agreement(found)
+    assert "0 in every figure" in tell_agreement(found)
 
 
 def test_a_table_whose_rows_are_called_seeds_finds_what_is_recorded_of_photos() -> None:

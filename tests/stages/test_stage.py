@@ -375,7 +375,7 @@ def test_parents_are_the_stages_it_reads() -> None:
     assert classifier().parents() == [TRAIN]
 
 
-def test_blocks_of_crf_seeds_share_work_if_image_and_crf_are_the_same() -> None:
+def test_who_shares_work() -> None:
     assert len({block.shares for block in C.blocks}) == len(C.blocks)
     for maps in (cams(0.5), MERGED):
         other = Seeds(cams=maps, saliency=SALIENCY, rule=CrfSeed())
@@ -388,7 +388,9 @@ def test_blocks_of_crf_seeds_share_work_if_image_and_crf_are_the_same() -> None:
         Seeds(cams=elsewhere, saliency=SALIENCY, rule=CrfSeed()),
     ):
         assert apart.blocks[0].shares != C.blocks[0].shares
-    assert {stage.shares for stage in EVERY} == {None, C.blocks[0].shares}
+    trained = segmenter(T, C).shares  # one training serves the segmenter and its trace
+    assert WeightTrace(segmenter=segmenter(T, C)).shares == trained != segmenter(T).shares
+    assert {stage.shares for stage in EVERY} == {None, trained, C.blocks[0].shares}
     assert T.blocks[0].shares != C.blocks[0].shares
 
 

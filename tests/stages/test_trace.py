@@ -26,6 +26,7 @@ from wsss.stages import (
     TrueLabels,
     WeightTrace,
     at_features,
+    run,
 )
 from wsss.training import Schedule
 
@@ -78,6 +79,31 @@ def test_it_is_the_training_of_the_segmenter(store: Store, trace: WeightTrace) -
         assert shown["predictions"].shape == (3, *expected.shape)
         assert shown["weights"].shape == (3, 2, *expected.shape)
         assert np.array_equal(shown["predictions"][-1], expected)
+
+
+def test_one_training_serves_the_segmenter_and_its_trace(
+    tmp_path: Path, store: Store, trace: WeightTrace, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same weights as apart, and every other file but the times."""
+    apart, train, trainings = Store(tmp_path / "apart", data), Segmenter.train, []
+    apart.ensure(trace.segmenter)
+    apart.ensure(trace)
+
+    def counted(stage: Segmenter, *arguments: Any, **options: Any) -> Any:
+        trainings.append(stage)
+        return train(stage, *arguments, **options)
+
+    monkeypatch.setattr(Segmenter, "train", counted)
+    run([trace.segmenter, trace], store, workers=1, quiet=True)
+    assert trainings == [trace.segmenter]
+    for stage in (trace, trace.segmenter):
+        names = {path.name for path in apart.path(stage).iterdir()}
+        assert {path.name for path in store.folder(stage).iterdir()} == names
+    assert trace.lines(store) == trace.lines(apart)
+    history = [each.folder(trace.segmenter) / "history.json" for each in (store, apart)]
+    assert history[0].read_bytes() == history[1].read_bytes()
+    weights = [trace.segmenter.load(each).state_dict() for each in (store, apart)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
 def test_a_network_that_knows_the_truth_trusts_right_labels(

@@ -31,7 +31,8 @@ def code_hash(root: Path, package: Path = PACKAGE) -> str:
     page stale.
     """
     files = sorted(f for f in package.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
-    kept = [*sorted((root / "results").rglob("*.csv")), root / "requirements.lock"]
+    results = [f for f in (root / "results").rglob("*") if f.suffix in (".csv", ".png")]
+    kept = [*sorted(results), root / "requirements.lock"]
     lines = [f"{file.relative_to(package)} {_content(file)}" for file in files]
     lines += [f"{file.relative_to(root)} {_content(file)}" for file in kept if file.is_file()]
     return _hash("\n".join(lines))

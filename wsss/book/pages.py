@@ -13,7 +13,7 @@ from wsss.book.speed import speed_tables
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
-HEAD = """# Status of the pages
+HEAD = """## The pages
 
 *Written by the runner of the notebooks after each run.* A notebook that failed keeps the page of
 its last good run, if there is one. Seconds are those of the run that made the page: results that
@@ -82,7 +82,8 @@ def write_status(
     origins, failures : mapping from a notebook
         What its page says of its run, and why its last run failed.
     page : Path
-        The page, beside the published notebooks.
+        The page, beside the published notebooks. What ``agreement.md`` there says of recomputed
+        scores and their records goes on top.
     """
     lines = []
     for notebook, origin in origins.items():
@@ -97,7 +98,10 @@ def write_status(
             origin.get("started", "")[:10],
         ]
         lines.append(f"| {' | '.join(cells)} |\n")
-    write_if_new(page, HEAD + "".join(lines))
+    agreement = page.with_name("agreement.md")
+    told = agreement.read_text(encoding="utf-8").strip() if agreement.is_file() else ""
+    again = f"## Does it come out again?\n\n{told}\n\n" if told else ""
+    write_if_new(page, "".join(["# Status\n\n", again, HEAD, *lines]))
 
 
 def write_gallery(pages: Iterable[Path], folder: Path) -> None:

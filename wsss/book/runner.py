@@ -27,7 +27,14 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from wsss.book.keys import PACKAGE, code_hash, folder_fingerprint, notebook_key
-from wsss.book.pages import publish, read_notebook, write_gallery, write_speed, write_status
+from wsss.book.pages import (
+    publish,
+    read_notebook,
+    write_gallery,
+    write_if_new,
+    write_speed,
+    write_status,
+)
 from wsss.errors import InputError
 from wsss.files import atomic_write
 
@@ -107,7 +114,12 @@ def reproduce(
         results = [Page(n, "unchanged") for n in notebooks if n not in stale]
         if stale:
             _check_parameters(stale, given)
-            _compute(profile, data, runs, (parameters or {}).get("rng_seeds"), everything)
+            rng_seeds = (parameters or {}).get("rng_seeds")
+            agreement = _compute(profile, data, runs, rng_seeds, everything)
+            if agreement:
+                write_if_new(pages / "agreement.md", agreement)
+            else:
+                (pages / "agreement.md").unlink(missing_ok=True)
 
             def one(notebook: Path) -> Page:
                 origin = {"key": keys[notebook], "profile": profile, "parameters": parameters or {}}
@@ -151,20 +163,30 @@ def own_kernel() -> Iterator[None]:
                 os.environ["JUPYTER_PATH"] = before
 
 
-def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everything: bool) -> None:
+def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everything: bool) -> str:
     """Compute in one graph what tables and claims need and nothing records.
 
     Of drawn scenes, which every reader has, the first random seed is computed in any case, so that
     the records stand beside what comes out here.
+
+    Returns
+    -------
+    str
+        How well the two agree; nothing where nothing is computed a second time.
     """
     from wsss.lab import Lab
+    from wsss.pages.provenance import agreement, tell_agreement
     from wsss.stages import Scenes
 
     lab = Lab(profile, data, rng_seeds=rng_seeds, runs=runs)
     lab.everything()
-    if isinstance(lab.source, Scenes):
-        again = lab.rng_seeds if everything else lab.rng_seeds[:1]
-        Lab(profile, rng_seeds=again, runs=runs, compute="all").everything()
+    if not isinstance(lab.source, Scenes):
+        return ""
+    again = lab.rng_seeds if everything else lab.rng_seeds[:1]
+    lab = Lab(profile, rng_seeds=again, runs=runs, compute="all")
+    lab.everything()
+    found = agreement(lab)
+    return "" if found.empty else tell_agreement(found)
 
 
 def _run(

@@ -15,6 +15,7 @@ from wsss.data.pictures import shrink
 from wsss.errors import InputError
 from wsss.inputs import network_input
 from wsss.models import get_model
+from wsss.models.loading import read_state_dict
 from wsss.models.network import Network
 from wsss.models.squeezenet import published_state
 from wsss.models.weights import locate
@@ -59,8 +60,8 @@ def look(photo: np.ndarray, classes: Sequence[str] = ()) -> Figure:
         If a class is unknown (the nearest are named), or a package with weights is not installed.
     """
     image = shrink(photo, SIDE)
-    classifier = _imagenet_classifier()
-    indices = sorted({_index(name) for name in classes}) or [_first_guess(classifier, image)]
+    classifier = imagenet_classifier()
+    indices = sorted({class_index(name) for name in classes}) or [_first_guess(classifier, image)]
     present = np.isin(np.arange(len(NAMES)), indices)
     pixels, salient = torch.from_numpy(image).permute(2, 0, 1)[None], U2NetP()(image)
     figure, axes = new_panels(3, 1 + len(SCALES), aspect=image.shape[0] / image.shape[1], room=0.3)
@@ -85,15 +86,30 @@ def look(photo: np.ndarray, classes: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def _imagenet_classifier() -> Network:
-    network = get_model(NETWORK, head="cam", num_classes=len(NAMES), weights="imagenet")
-    published = published_state(locate(NETWORK))
-    last = {part: published[f"classifier.1.{part}"] for part in ("weight", "bias")}
-    network.classifier.load_state_dict(last)
+def imagenet_classifier(name: str = NETWORK) -> Network:
+    """Build a network of the photo profile with ImageNet's own last layer.
+
+    Parameters
+    ----------
+    name : {"squeezenet1_1", "efficientnet_lite0"}
+        Both come inside packages.
+
+    Returns
+    -------
+    Network
+        In evaluation mode; its classes are `NAMES`.
+    """
+    network = get_model(name, head="cam", num_classes=len(NAMES), weights="imagenet")
+    squeezenet, file = name == NETWORK, locate(name)
+    published = published_state(file) if squeezenet else read_state_dict(file)
+    layer = "classifier.1" if squeezenet else "_fc"
+    last = {part: published[f"{layer}.{part}"] for part in ("weight", "bias")}
+    shape = network.classifier.weight.shape  # a linear layer is a convolution of one pixel
+    network.classifier.load_state_dict(last | {"weight": last["weight"].reshape(shape)})
     return network.eval()
 
 
-def _index(name: str) -> int:
+def class_index(name: str) -> int:
     """Find a class by its name, capitals and spaces aside."""
     places = {known.casefold(): index for index, known in enumerate(NAMES)}
     wanted = name.strip().casefold()

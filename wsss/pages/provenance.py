@@ -16,6 +16,8 @@ from wsss.pipeline import Pipeline
 from wsss.stages import graph
 from wsss.stages.records import CLONE
 
+ERRORS = ("missed", "confused", "spilled")
+EQUAL = 0.0051  # of recorded numbers there are two decimals
 CELL = ["table", "row", "column"]
 NOTHING = "No score on photos is recorded yet."
 
@@ -44,41 +46,65 @@ def show_provenance(lab: Pipeline) -> HTML | Markdown:
     return HTML(f'<p class="provenance">{" · ".join(filter(None, parts))}</p>')
 
 
-def show_agreement(lab: Pipeline) -> Styler | Markdown:
+def agreement(lab: Pipeline) -> pd.DataFrame:
     """Set what was computed here beside what is recorded of the very same trainings.
 
     Returns
     -------
-    pandas.io.formats.style.Styler or Markdown
-        One line a score of which there is both.
+    pandas.DataFrame
+        One line a score of which there is both: ``table``, ``cell``, ``rng_seed``; ``recorded``,
+        ``here`` and ``difference`` in mIoU; ``same``, whether every figure that is recorded of it
+        came out again (mIoU, IoU of each label, shares of errors, all to two decimals);
+        ``processors``, where it was computed and where recorded.
     """
-    lines, processors = {}, set()
+    lines = {}
     for each in lab.asked(*TABLES, "claim13"):
         recorded = lab.records.find(each.stage.identity, each.testing)
         here = lab.store.read(each.stage, each.testing)
         if recorded is None or here is None or here["origin"] != "computed":
             continue
-        processors |= {(here["processor"], recorded["processor"])}
+        figures = [n for n in recorded if n in ERRORS or n == "miou" or str(n).startswith("iou ")]
         lines[each.stage.identity] = {
             "table": name_of(each.table),
             "cell": f"{each.cell.row}, {each.cell.column}",
-            "random seed": str(each.rng_seed),
+            "rng_seed": each.rng_seed,
             "recorded": recorded["miou"],
             "here": here["miou"],
             "difference": here["miou"] - recorded["miou"],
+            "same": all(abs(here[name] - recorded[name]) < EQUAL for name in figures),
+            "processors": f"here {here['processor']}, recorded on {recorded['processor']}",
         }
-    if not lines:
-        return Markdown("Nothing that was computed here is recorded.")
-    found = pd.DataFrame(list(lines.values()))
-    apart = found["difference"].abs()
-    same = list(apart < 0.0051).count(True)  # recorded are two decimals
-    where = "; ".join(f"here {ours}, recorded on {theirs}" for ours, theirs in sorted(processors))
-    caption = (
-        f"{same} of {len(found)} scores are equal to two decimals; the largest difference is "
-        f"{apart.max():.2f}, the mean of all {found['difference'].mean():+.2f} mIoU ({where})"
+    return pd.DataFrame(list(lines.values()))
+
+
+def tell_agreement(found: pd.DataFrame) -> str:
+    """Say in a sentence how many recomputed scores equal their record, and how far the rest."""
+    if found.empty:
+        return "Nothing that was computed here is recorded."
+    apart = found["difference"].abs().to_numpy()
+    equal = apart < EQUAL
+    told = (
+        f"{equal.sum()} of {len(found)} recomputed scores equal their record to the second "
+        f"decimal, {found['same'].sum()} in every figure that is recorded with it"
     )
-    shown = found.round(2).astype({"recorded": str, "here": str, "difference": str})
-    return plain(shown, "agreement").set_caption(caption)
+    if not equal.all():
+        rest = apart[~equal]
+        told += f"; the other {len(rest)} differ by {rest.mean():.2f} on average, {rest.max():.2f} "
+        told += (
+            f"at most, and the mean of all differences is {found['difference'].mean():+.2f} mIoU"
+        )
+    return f"{told} ({'; '.join(sorted(set(found['processors'])))})."
+
+
+def show_agreement(lab: Pipeline) -> Styler | Markdown:
+    """Show `agreement`, one line a score, under the sentence that sums it up."""
+    found = agreement(lab)
+    if found.empty:
+        return Markdown(tell_agreement(found))
+    columns = ["table", "cell", "rng_seed", "recorded", "here", "difference"]
+    shown = pd.DataFrame(found[columns]).round(2).astype(str)
+    shown = shown.rename(columns={"rng_seed": "random seed"})
+    return plain(shown, "agreement").set_caption(tell_agreement(found))
 
 
 def recorded_line(lines: pd.DataFrame, images: str) -> HTML | Markdown:

@@ -186,19 +186,31 @@ def compare(
     inside = np.maximum(tail(above), tail(below))
     outside = np.minimum(tail(-above), tail(-below))
     p = np.fmin(2 * np.fmin(inside, outside), 1.0)
-    order = np.argsort(p, axis=-1)
-    stepped = np.take_along_axis(p, order, -1) * np.arange(p.shape[-1], 0, -1)
-    holm = np.empty_like(p)
-    np.put_along_axis(holm, order, np.maximum.accumulate(np.minimum(stepped, 1.0), -1), -1)
-    clear = holm <= LEVEL
+    corrected = holm(p)
+    clear = corrected <= LEVEL
     none = np.full(p.shape, False)
     if naught is not None:
         none = np.maximum(tail(means + naught), tail(naught - means)) <= LEVEL
-    return holm, np.select(
+    return corrected, np.select(
         [clear & (inside < outside), clear, none],
         ["supported", "contradicted", "none to speak of"],
         "undecided",
     )
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Correct p, (..., M) float, for the number of tests along the last axis, by Holm's method.
+
+    Examples
+    --------
+    >>> holm(np.array([0.03, 0.01, 0.5])).round(2).tolist()
+    [0.06, 0.03, 0.5]
+    """
+    order = np.argsort(p, axis=-1)
+    stepped = np.take_along_axis(p, order, -1) * np.arange(p.shape[-1], 0, -1)
+    corrected = np.empty_like(p)
+    np.put_along_axis(corrected, order, np.maximum.accumulate(np.minimum(stepped, 1.0), -1), -1)
+    return corrected
 
 
 def conclude(found: np.ndarray, every: bool = False) -> np.ndarray:

@@ -106,14 +106,14 @@ def figure4(
     row_title(axes[0, 2], "prediction")
     for ax, title in zip(axes[1], ("seed", "mistakes"), strict=False):
         ax.set_title(title, fontsize=TITLE, pad=3)
-    scale = LogNorm(*_weight_range(len(order), segmenter.sharpness))
+    scale = LogNorm(*weight_range(len(order), segmenter.sharpness))
     for row, identity in zip(axes[1:], chosen, strict=True):
         row_title(row[0], titles[identity])
         show(row[0], colour_labels(seeds[identity]))
         show(row[1], _mistakes(seeds[identity], truth))
         for ax, epoch in zip(row[2:], shown, strict=True):
             weights = seen["weights"][epoch - 1, order.index(identity)].astype(np.float32)
-            show(ax, _paint_weights(weights, seeds[identity], scale))
+            show(ax, paint_weights(weights, seeds[identity], scale))
     bar = figure.colorbar(
         ScalarMappable(scale, "cividis"), ax=axes, location="bottom", aspect=50, shrink=0.7,
         pad=0.01, ticks=[scale.vmin, 1 / len(order), scale.vmax],
@@ -228,7 +228,7 @@ def _spread(names: list[str], most: int) -> list[str]:
     return [names[place] for place in np.rint(places).astype(int)]
 
 
-def _weight_range(count: int, sharpness: float) -> tuple[float, float]:
+def weight_range(count: int, sharpness: float) -> tuple[float, float]:
     """Weights of a label that all others, or none, share with the prediction (Eq. 6).
 
     Without sharpness both are 1 / K; then the range is opened a little around it.
@@ -251,7 +251,8 @@ def _mistakes(seed: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return picture
 
 
-def _paint_weights(weights: np.ndarray, seed: np.ndarray, scale: LogNorm) -> np.ndarray:
+def paint_weights(weights: np.ndarray, seed: np.ndarray, scale: LogNorm) -> np.ndarray:
+    """Colour the weights (h, w) of a seed's labels, unknown ones in light grey; (h, w, 3)."""
     picture = plt.get_cmap("cividis")(scale(weights))[..., :3]
     picture[seed == UNKNOWN] = PALETTE[UNKNOWN]
     return picture

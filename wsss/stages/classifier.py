@@ -27,6 +27,9 @@ from wsss.training import (
 )
 from wsss.training.tasks import classifier_loss, classifier_sample
 
+TRAINED = ("model.pt", "history.json")
+"""What `train_network` leaves in a folder."""
+
 
 class NetworkSpec(Spec):
     """A network by name, width and initial weights.

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from wsss.data.affine import Augmentation
 from wsss.losses import Unknown
 from wsss.models.network import Network
-from wsss.stages.classifier import NetworkSpec, read_network, refuse_to_start, train_network
+from wsss.stages.classifier import (
+    TRAINED,
+    NetworkSpec,
+    read_network,
+    refuse_to_start,
+    train_network,
+)
 from wsss.stages.images import Images
 from wsss.stages.seeds import Labels
 from wsss.stages.stage import Results, Stage
@@ -73,9 +81,21 @@ class Segmenter(Stage):
         """Refuse to start without weights or a batch of images."""
         refuse_to_start(self.network, self.images, self.schedule, store)
 
+    @property
+    def shares(self) -> str:
+        """The training itself, with a `wsss.stages.WeightTrace` that looks at it."""
+        return f"training {self.identity}"
+
     def compute(self, folder: Path, store: Results) -> float:
         """Train it."""
         return self.train(folder, store).seconds_before
+
+    @classmethod
+    def compute_together(
+        cls, stages: Sequence[Any], folders: Sequence[Path], store: Results
+    ) -> float:
+        """Train once for it and for what looks at its training."""
+        return train_together(stages, folders, store)
 
     def train(
         self,
@@ -114,3 +134,24 @@ class Segmenter(Stage):
     def load(self, store: Results) -> Network:
         """Read the trained segmenter, in evaluation mode."""
         return read_network(store.folder(self), self.network, "largefov")
+
+
+def train_together(stages: Sequence[Any], folders: Sequence[Path], store: Results) -> float:
+    """Compute stages of one training: what looks at it trains, the segmenter takes its weights.
+
+    Returns
+    -------
+    float
+        Seconds of what a killed computation left, as `Stage.compute` does.
+    """
+    pairs = list(zip(stages, folders, strict=True))
+    pairs.sort(key=lambda pair: isinstance(pair[0], Segmenter))
+    looking, folder = pairs[0]
+    seconds = looking.compute(folder, store) or 0.0
+    for stage, other in pairs[1:]:
+        if isinstance(stage, Segmenter):
+            for name in TRAINED:
+                shutil.copyfile(folder / name, other / name)
+        else:  # another look at the same training
+            seconds += stage.compute(other, store) or 0.0
+    return seconds

@@ -17,15 +17,16 @@ from wsss.grid import feature_pixels
 from wsss.inputs import batches_of_one_shape, network_input
 from wsss.losses import seed_weights
 from wsss.models.network import Network
-from wsss.stages.segmenter import Segmenter
+from wsss.stages.segmenter import Segmenter, train_together
 from wsss.stages.stage import Results, Stage
 
 UNKNOWN = 255
 
 
 class WeightTrace(Stage):
-    """The same training once more, looked at after every epoch.
+    """The training of a segmenter, looked at after every epoch.
 
+    Where the segmenter is missing as well, one training serves both; else it is made once more.
     Training is deterministic, so on the same kind of machine the network goes through the states
     that the segmenter went through. After each epoch it predicts every whole training image in
     evaluation mode; the weights of Eq. 6 follow at the resolution of the features. The training
@@ -51,6 +52,11 @@ class WeightTrace(Stage):
     def parents(self) -> list[Stage]:
         """Return what the training reads; the segmenter itself need not have been trained."""
         return self.segmenter.parents()
+
+    @property
+    def shares(self) -> str:
+        """The training, with the segmenter."""
+        return self.segmenter.shares
 
     def figures(self, store: Results, testing: Any = None) -> dict[str, Any]:
         """Read what was seen after the last epoch: `lines` without what they share."""
@@ -115,6 +121,13 @@ class WeightTrace(Stage):
         )
         keep = partial(_keep, look=look, folder=folder)  # not a closure: processes may be sent it
         return segmenter.train(folder, store, after_epoch=keep).seconds_before
+
+    @classmethod
+    def compute_together(
+        cls, stages: Sequence[Any], folders: Sequence[Path], store: Results
+    ) -> float:
+        """Train once for it and for the segmenter."""
+        return train_together(stages, folders, store)
 
 
 def at_features(label_map: np.ndarray, output_stride: int) -> np.ndarray:

@@ -1,0 +1,61 @@
+"""The page on s of Eq. 6: what it says of made-up and of recorded scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from wsss.pages.sharpness import (
+    QUESTIONS,
+    ROWS,
+    SHARPNESS,
+    as_good,
+    by_sharpness,
+    figure_sharpness,
+    tell_sharpness,
+)
+
+
+def made_up(gains: dict[str, float], spread: float = 0.1) -> pd.DataFrame:
+    """Scores of five random seeds around 70, with a gain for each sharpness."""
+    rng, rows = np.random.default_rng(0), list(ROWS)
+    return pd.DataFrame([
+        {"row": row, "column": s, "rng_seed": n, "miou": 70 + n + gain + spread * rng.normal()}
+        for row in rows for s, gain in gains.items() for n in range(5)
+    ])  # fmt: skip
+
+
+def test_the_best_is_told_with_those_that_are_as_good() -> None:
+    scores = made_up({"0": 0.0, "1": 1.0, "2": 3.0, "4": 3.0})
+    table = by_sharpness(scores, next(iter(ROWS)))
+    assert list(table) == ["0", "1", "2", "4"]
+    best = str(table.mean().idxmax())
+    assert as_good(table, best) == [{"2": "4", "4": "2"}[best]]
+    told = tell_sharpness(scores).data
+    assert told.count("5 random seeds, s = 0, 1, 2, 4") == len(ROWS)
+    assert "over no weights +3." in told
+
+
+def test_what_has_fewer_random_seeds_is_left_out() -> None:
+    scores = made_up({"0": 0.0, "1": 1.0, "2": 3.0})
+    scores = scores.query("column != '2' or rng_seed < 2")
+    table = by_sharpness(scores, next(iter(ROWS)))
+    assert list(table) == ["0", "1"]
+    assert len(table) == 5
+    assert figure_sharpness([("photos", scores)]) is None  # nothing beside the paper's own
+    assert tell_sharpness(scores.iloc[:0]).data == "No score is recorded yet."
+
+
+def test_the_picture_has_a_row_for_each_kind_of_images() -> None:
+    pair = [(name, made_up(dict.fromkeys(SHARPNESS, 1.0))) for name in "ab"]
+    figure = figure_sharpness(pair)
+    assert figure is not None
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == [f"{name}, {count} seeds" for name in "ab" for count in ROWS.values()]
+
+
+def test_each_number_of_seeds_is_asked_twice() -> None:
+    assert [len(each.comparisons) for each in QUESTIONS] == [5, 5, 5, 3, 3, 3]
+    first = QUESTIONS[0].comparisons[1]
+    assert first.name == "2 seeds: s = 1 - s = 0"
+    assert QUESTIONS[0].in_paper(first) is not None  # Table 5 has it

@@ -1,0 +1,224 @@
+"""How sharp the weights of Eq. 6 should be, read from what is recorded (not in the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
+from scipy import stats
+
+from wsss.pages.claims import ClaimResult, judge_claims
+from wsss.pages.style import BLUE, GREY, ORANGE, SMALL, WIDTH, tidy
+from wsss.pages.tables import plain
+from wsss.pages.text import spread
+from wsss.pages.verdict import compare, holm, t_interval
+from wsss.paper import Claim, Comparison, Recipe, get_table
+from wsss.pipeline import Pipeline
+
+TABLE = get_table("sharpness")
+ROWS = {cell.row: cell.row.partition(":")[0] for cell in TABLE.cells}
+SHARPNESS = list(dict.fromkeys(cell.column for cell in TABLE.cells))
+RECIPES = {(cell.row, cell.column): cell.recipe for cell in TABLE.cells}
+NOTHING = "No score is recorded yet."
+
+
+def _questions() -> tuple[Claim, ...]:
+    """Two questions for each number of seeds, judged as the paper's claims are."""
+    found = []
+    for text, than, others in (
+        ("some sharpness beats none (s = 0)", "0", SHARPNESS[1:]),
+        ("sharper is better than the paper's s = 1", "1", SHARPNESS[3:]),
+    ):
+        for row, count in ROWS.items():
+            pairs = tuple(
+                Comparison(
+                    f"{count} seeds: s = {s} - s = {than}",
+                    (RECIPES[row, s],),
+                    (RECIPES[row, than],),
+                )
+                for s in others
+            )
+            number = len(found) + 1
+            found.append(Claim(number, f"With {count} seeds {text}.", "Eq. 6", "gain", pairs))
+    return tuple(found)
+
+
+QUESTIONS = _questions()
+
+
+def judge_sharpness(lab: Pipeline) -> list[ClaimResult]:
+    """Judge the questions of `QUESTIONS`; see `wsss.pages.claims.judge_claims`."""
+    return judge_claims(lab, QUESTIONS)
+
+
+def by_sharpness(scores: pd.DataFrame, row: str, figure: str = "miou") -> pd.DataFrame:
+    """One line a random seed, one column a sharpness; random seeds that lack some are left out.
+
+    A sharpness that is recorded with fewer random seeds than most of them is left out whole.
+    """
+    table = scores[scores["row"] == row].pivot(index="rng_seed", columns="column", values=figure)
+    table = table.reindex(columns=[s for s in SHARPNESS if s in table.columns])
+    counts = table.notna().sum()
+    return pd.DataFrame(table.loc[:, counts == counts.max()].dropna())
+
+
+def tell_sharpness(scores: pd.DataFrame) -> Markdown:
+    """Say for each number of seeds which s is best, by how much, and which are as good."""
+    lines = []
+    for row, count in ROWS.items():
+        table = by_sharpness(scores, row)
+        if table.empty or "1" not in table or "0" not in table:
+            continue
+        best = str(table.mean().idxmax())
+        score = spread(pd.Series(table[best]))
+        line = f"**{count} seeds**: the largest mean is that of s = {best}, {score}"
+        for s, name in (("1", "the paper's s = 1"), ("0", "no weights")):
+            if s != best:
+                line += f"; over {name} {_gain(pd.Series(table[best] - table[s]))}"
+        rest = as_good(table, best)
+        if rest and len(table) > 1:
+            line += f"; not clearly behind: s = {', '.join(rest)}"
+        lines.append(f"- {line} ({len(table)} random seeds, s = {', '.join(table)}).")
+    return Markdown("\n".join(lines) or NOTHING)
+
+
+def as_good(table: pd.DataFrame, best: str) -> list[str]:
+    """List the sharpnesses that paired t tests do not tell from the best, Holm among them.
+
+    The best was picked by looking, so a test against it speaks a little too often.
+    """
+    others = [str(s) for s in table if s != best]
+    if len(table) < 2 or not others:
+        return others
+    ahead = table[[best]].to_numpy() - table[others].to_numpy()
+    verdicts = compare(ahead.mean(0), ahead.std(0, ddof=1), len(ahead), (0, np.inf))[1]
+    return [s for s, verdict in zip(others, verdicts, strict=True) if verdict != "supported"]
+
+
+def show_scores(scores: pd.DataFrame, figure: str = "miou") -> Styler | Markdown:
+    """Show one figure of the segmenters for each number of seeds and s, mean ± sd."""
+    lines = []
+    for row in ROWS:
+        table = by_sharpness(scores, row, figure)
+        if len(table):
+            cells = {f"s = {s}": spread(pd.Series(table[s])) for s in table}
+            lines.append({"seeds": row, **cells, "random seeds": str(len(table))})
+    if not lines:
+        return Markdown(NOTHING)
+    return plain(pd.DataFrame(lines).fillna("–"), f"sharpness-{figure}")
+
+
+def figure_sharpness(labs: Sequence[tuple[str, pd.DataFrame]]) -> Figure | None:
+    """Draw what weights bring over none, against s: one row a data set, one column a seed count.
+
+    Parameters
+    ----------
+    labs : sequence of (str, DataFrame)
+        What the images are called, and their scores. Images of which only s = 0 and 1 are recorded
+        are left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+        A thin line a random seed, the mean with its 95 % t interval, the paper's s marked. None if
+        there is nothing to draw.
+    """
+    shown = [
+        (name, tables)
+        for name, scores in labs
+        for tables in [{row: by_sharpness(scores, row) for row in ROWS}]
+        if max((len(table.columns) for table in tables.values()), default=0) > 2
+    ]
+    if not shown:
+        return None
+    figure, axes = plt.subplots(
+        len(shown), len(ROWS), figsize=(1.2 * WIDTH, 2.9 * len(shown)), sharex=True, sharey="row",
+        squeeze=False, dpi=160, facecolor="white", layout="constrained",
+    )  # fmt: skip
+    for (name, tables), row_of_axes in zip(shown, axes, strict=True):
+        for (row, table), ax in zip(tables.items(), row_of_axes, strict=True):
+            tidy(ax, f"{name}, {ROWS[row]} seeds", "s of Eq. 6")
+            _draw(ax, table)
+        row_of_axes[0].set_ylabel("mIoU over no weights (s = 0)", fontsize=SMALL)
+    plt.close(figure)
+    return figure
+
+
+def _draw(ax: Axes, table: pd.DataFrame) -> None:
+    ax.set_xticks(range(len(SHARPNESS)), SHARPNESS)
+    ax.axhline(0, color=GREY, lw=1)
+    ax.axvline(SHARPNESS.index("1"), color=ORANGE, lw=1, ls=(0, (2, 2)))
+    if "0" not in table:
+        return
+    gains = table.sub(table["0"], axis=0).drop(columns="0")
+    places = [SHARPNESS.index(str(s)) for s in gains]
+    ax.plot(places, gains.to_numpy().T, color=GREY, lw=0.6, alpha=0.5)
+    means = gains.mean().to_numpy()
+    reaches = [np.subtract(t_interval(gains[s].to_numpy())[1], gains[s].mean()) for s in gains]
+    ax.errorbar(places, means, np.nan_to_num(reaches), color=BLUE, lw=2, marker="o", ms=5)
+
+
+def show_noise(lab: Pipeline, scores: pd.DataFrame) -> Styler | Markdown:
+    """Ask whether sharper weights bring more where the seeds are better or worse.
+
+    Over random seeds, whose classifiers make better and worse seeds: the rank correlation
+    (Spearman) of a quality of the seeds, averaged over those of a training, with the gain of the
+    largest s over none. P is corrected by Holm over the whole table.
+    """
+    qualities = {"mIoU": "mIoU", "precision": "precision", "missed": "foreground missed"}
+    recorded = lab.records.seeds
+    known = recorded.drop_duplicates("identity").set_index("identity")
+    found = []
+    for row, count in ROWS.items():
+        table = by_sharpness(scores, row)
+        if len(table) < 4 or len(table.columns) < 3:
+            continue
+        sharpest, recipe = str(list(table)[-1]), RECIPES[row, "1"]
+        gain = (table[sharpest] - table["0"]).to_numpy()
+        means = pd.DataFrame(
+            [
+                _quality(lab, recipe, int(rng_seed), known, list(qualities))
+                for rng_seed in table.index
+            ]
+        )
+        for name, title in qualities.items():
+            if np.isfinite(means[name].to_numpy(float)).all():
+                rank, p = stats.spearmanr(means[name], gain)
+                found.append((count, sharpest, title, means[name].mean(), rank, p))
+    if not found:
+        return Markdown("Too few random seeds are recorded to ask this.")
+    corrected = holm(np.array([each[-1] for each in found]))
+    return plain(
+        pd.DataFrame(
+            {
+                "seeds": count,
+                "their": title,
+                "mean": f"{mean:.1f} %",
+                f"gain of s = {sharpest} over 0: rank correlation": f"{rank:+.2f}",
+                "p (Holm)": f"{corrected:.2f}",
+            }
+            for (count, sharpest, title, mean, rank, _), corrected in zip(
+                found, corrected, strict=True
+            )
+        ),
+        "noise",
+    )
+
+
+def _quality(
+    lab: Pipeline, recipe: object, rng_seed: int, known: pd.DataFrame, names: list[str]
+) -> pd.Series:
+    """Mean qualities of the seeds of a training, NaN if one is not recorded."""
+    assert isinstance(recipe, Recipe)
+    scores = [lab.label_score(labels).identity for labels in lab.labels(recipe, rng_seed)]
+    return pd.Series(known.reindex(scores)[names].mean(skipna=False))
+
+
+def _gain(values: pd.Series) -> str:
+    return f"{values.mean():+.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
