@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsss.cli.options import RngSeedsOption, WorkersOption
+from wsss.cli.options import PrecisionOption, RngSeedsOption, WorkersOption
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def train(
         typer.Option(help="Seeds of another method as index PNGs or irn's .npy; may be repeated."),
     ] = None,
     steps: StepsOption = 400,
+    precision: PrecisionOption = None,
     rng_seeds: RngSeedsOption = None,
     workers: WorkersOption = None,
 ) -> None:
@@ -79,7 +80,14 @@ def train(
 
     recipe = replace(EVERYTHING, given=given)
     profile = own(steps, len(understood.train))
-    lab = Pipeline(profile, data, runs=out / "runs", rng_seeds=rng_seeds, workers=workers)
+    lab = Pipeline(
+        profile,
+        data,
+        runs=out / "runs",
+        rng_seeds=rng_seeds,
+        precision=precision,
+        workers=workers,
+    )
     segmenter = lab.segmenter(recipe, lab.rng_seeds[0])
     _compute(
         lab, [segmenter, *(own_scores(lab, recipe).values() if masks else [])], understood, steps
@@ -112,6 +120,7 @@ def seeds(
     ] = "both",
     format: FormatOption = "png",
     steps: StepsOption = 400,
+    precision: PrecisionOption = None,
     workers: WorkersOption = None,
 ) -> None:
     """Make seeds of all photos, without training a segmenter: by default all twelve.
@@ -131,7 +140,8 @@ def seeds(
     parts = ("plain", "residual") if networks == "both" else (networks,)
     recipe = Recipe(tuple(dict.fromkeys(types)), scales, parts)
     profile = own(steps, len(understood.train), splits=("train",))
-    lab = Pipeline(profile, out / "data", runs=out / "runs", workers=workers)
+    runs = out / "runs"
+    lab = Pipeline(profile, out / "data", runs=runs, precision=precision, workers=workers)
     _compute(lab, list(lab.labels(recipe)), understood, steps)
     for folder in _write_seeds(lab, recipe, out / "seeds", format):
         typer.echo(folder)

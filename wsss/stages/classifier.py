@@ -24,6 +24,7 @@ from wsss.training import (
     isolated_randomness,
     on_accelerator,
 )
+from wsss.training.precision import Precision
 from wsss.training.tasks import classifier_loss, classifier_sample
 
 
@@ -120,6 +121,11 @@ class Classifier(Stage):
     schedule: Schedule
     augmentation: Augmentation
     rng_seed: int
+
+    @property
+    def precision(self) -> Precision:
+        """That of its schedule."""
+        return self.schedule.precision
 
     def compute(self, folder: Path, store: Results) -> float:
         """Train it."""

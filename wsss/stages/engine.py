@@ -18,6 +18,7 @@ from tqdm import tqdm
 from wsss.errors import InputError
 from wsss.stages.stage import Stage
 from wsss.stages.store import Store
+from wsss.training.precision import require_precision
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -146,6 +147,9 @@ def run(
     if not todo:
         return
     store.require_writable()
+    if scheduler is None and not visible_gpus():  # said now, not after hours of other stages
+        for stage in todo:
+            require_precision(stage.precision or "32-true")
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
     progress = _Progress(todo, workers, quiet)
@@ -297,8 +301,7 @@ def _offered(client: Client) -> set[str]:
 def _script_not_run_again() -> Iterator[None]:
     """Keep new processes from running the script that started them, guarded or not.
 
-    Multiprocessing runs a process's main module once more in each child, to find there what it
-    defines. Workers need nothing of it: what a script defines is sent to them by value.
+    Multiprocessing would, to find what it defines; workers are sent that by value.
     """
     main = sys.modules["__main__"]
     hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
