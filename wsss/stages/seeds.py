@@ -68,7 +68,8 @@ class Seeds(Stage):
 
     def compute(self, folder: Path, store: Results) -> None:
         """Put the blocks one after the other."""
-        pack(folder / "labels", (each for block in self.blocks for each in block.labels(store)))
+        made = (each for block in self.blocks for each in block.labels(store))
+        pack(folder / "labels", made, runs=True)
 
     def label_maps(self, store: Results) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
@@ -170,7 +171,7 @@ class NoisyLabels(Stage):
                 least_pixels=self.least_pixels,
             )
 
-        pack(folder / "labels", (noisy(index) for index in range(len(masks))))
+        pack(folder / "labels", (noisy(index) for index in range(len(masks))), runs=True)
 
     def label_maps(self, store: Results) -> PackedArrays:
         """Noisy labels (H, W) uint8 of the split."""
@@ -227,7 +228,8 @@ class GivenSeeds(Stage):
         if maps_fingerprint(given, loaded.ids) != self.sha256:
             raise InputError(f"{given}: its content changed meanwhile; start again")
         photos = self.images.source.open(store)
-        pack(folder / "labels", (photos.index_map(given / f"{i}.png", i) for i in loaded.ids))
+        maps = (photos.index_map(given / f"{i}.png", i) for i in loaded.ids)
+        pack(folder / "labels", maps, runs=True)
 
     def label_maps(self, store: Results) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
