@@ -57,6 +57,7 @@ from wsss.stages import NetworkSpec, Saliency, SeedBlock, graph, together
 from wsss.stages.images import Photos
 from wsss.stages.provenance import environment
 from wsss.training import Schedule, fit, isolated_randomness
+from wsss.training.precision import usual_precision
 from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 
 RESULTS = Path(__file__).parents[1] / "results" / "gpu"
@@ -536,7 +537,7 @@ def training(bench: Bench) -> None:
     """`fit` itself on packed photos: its step, and the share of it in which the GPU computes."""
     with tempfile.TemporaryDirectory() as name:
         photos, seeds = _packed(bench, Path(name))
-        precisions = ("32-true", "bf16-mixed")
+        precisions = (usual_precision(), "bf16-mixed")
         runs = [(case, each) for case in CASES[:3] for each in precisions]
         for case, precision in runs[:1] if bench.tiny else runs:
             with bench.alone(named(case), precision):
@@ -621,12 +622,12 @@ def _training(
 
 def _host_waits(bench: Bench, photos: PackedArrays, seeds: list[PackedArrays]) -> None:
     model = build(CASES[0])
-    sample = _sample(bench, CASES[0], model, photos, seeds)
+    sample, schedule = _sample(bench, CASES[0], model, photos, seeds), Schedule(precision="tf32")
     torch.cuda.set_sync_debug_mode("warn")
     try:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
-            fit(model, loss_of(CASES[0]), sample, len(photos), Schedule(), rng_seed=0, max_steps=3)
+            fit(model, loss_of(CASES[0]), sample, len(photos), schedule, rng_seed=0, max_steps=3)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     waits: dict[str, int] = defaultdict(int)
@@ -653,7 +654,7 @@ def resuming(bench: Bench) -> None:
     )  # fmt: skip
     schedule = Schedule(
         epochs=2 if bench.tiny else 6, batch_size=4 if bench.tiny else 8, lr=2e-4,
-        optimizer="adamw", decay_every="step",
+        optimizer="adamw", decay_every="step", precision=usual_precision(),
     )  # fmt: skip
     half = schedule.epochs // 2 * (len(small) // schedule.batch_size)
 
@@ -731,7 +732,7 @@ def table(bench: Bench) -> None:
             place = {"table": "table2", "row": "VGG16", "column": column, "rng_seed": 0}
             for name, value in place.items():
                 scores = scores[scores[name] == value]
-            known = each.stage.identity in set(scores["identity"])
+            known = each.stage.in_float32().identity in set(scores["identity"])
             bench.say(column, "has the identity of the recorded one", known)
             bench.say(column, "here", float(figures["miou"]), "mIoU")
             for before in scores["miou"]:

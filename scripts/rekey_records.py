@@ -35,7 +35,7 @@ def recipe_of(line: Any) -> AnyRecipe:
 
 def main(folder: Path, fingerprint: str) -> None:
     """Rewrite the CSVs of the folder."""
-    lab = Pipeline(folder.name, results=folder)
+    lab = Pipeline(folder.name, results=folder, precision="32")
     lab.source = lab.profile.data.source.at(None, recorded=fingerprint)
 
     def rekey(name: str, frame: pd.DataFrame, stage: Callable[[Any], Stage]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from wsss.cam import infer_cams
@@ -19,6 +20,7 @@ from wsss.losses import weighted_selective_loss
 from wsss.models import Head, Network, get_model
 from wsss.seeds import crf_seed, threshold_seed
 from wsss.training import History, Schedule, fit, isolated_randomness
+from wsss.training.precision import arithmetic
 from wsss.training.tasks import segmenter_loss, segmenter_sample
 
 pytestmark = pytest.mark.gpu
@@ -33,11 +35,8 @@ Train = Callable[..., tuple[Network, History]]
 @pytest.fixture(autouse=True)
 def no_tf32() -> Iterator[None]:
     """Its ten bits of mantissa would hide errors."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = cudnn.allow_tf32, matmul.allow_tf32
-    cudnn.allow_tf32 = matmul.allow_tf32 = False
-    yield
-    cudnn.allow_tf32, matmul.allow_tf32 = before
+    with arithmetic("32-true"):
+        yield
 
 
 @pytest.fixture
@@ -99,6 +98,17 @@ def test_a_step_is_that_of_a_cpu(name, rng):
         (total / counted).backward()
         gradients.append(each.classifier.weight.grad)
     _alike(gradients[1], gradients[0], 1e-3)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "tf32"])
+def test_convolutions_round_as_the_precision_says(precision):
+    torch.manual_seed(0)
+    images, weights = torch.randn(2, 64, 33, 33), torch.randn(64, 64, 3, 3)
+    wanted = F.conv2d(images.double(), weights.double())
+    with arithmetic(precision):
+        found = F.conv2d(images.to(DEVICE), weights.to(DEVICE)).double().cpu()
+    error = (found - wanted).norm() / wanted.norm()
+    assert error < 1e-5 if precision == "32-true" else 1e-5 < error < 1e-2
 
 
 def test_a_training_runs_there_and_comes_back(train):

@@ -28,6 +28,7 @@ from wsss.stages import (
     keep_scores,
     run,
 )
+from wsss.training.precision import PrecisionName
 from wsss.wiring import Wiring
 
 Compute = Literal["missing", "none", "all"]
@@ -68,6 +69,8 @@ class Pipeline(Wiring):
         Another source of saliency than the profile's, see `wsss.stages.choose_saliency`.
     classes : sequence of str, optional
         Other classes than the profile's, out of those that the data folder names; none are all.
+    precision : {"32", "tf32", "bf16"}, optional
+        In what the networks compute, see `wsss.wiring.Wiring`.
     workers, scheduler, quiet
         As in `wsss.stages.run`.
 
@@ -88,6 +91,7 @@ class Pipeline(Wiring):
         compute: Compute = "missing",
         saliency: SaliencyName | None = None,
         classes: Sequence[str] | None = None,
+        precision: PrecisionName | None = None,
         workers: int | None = None,
         scheduler: str | None = None,
         quiet: bool = False,
@@ -98,7 +102,7 @@ class Pipeline(Wiring):
         if classes is not None:
             source = found.data.source.only(tuple(classes) or None)
             found = replace(found, data=replace(found.data, source=source))
-        super().__init__(found, Path(data) if data else None)
+        super().__init__(found, Path(data) if data else None, precision)
         self.rng_seeds = _rng_seeds(rng_seeds) or found.rng_seeds
         self.compute: Compute = compute
         self.records = Records(Path(results) if results else RESULTS / found.name)

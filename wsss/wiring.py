@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +41,8 @@ from wsss.stages import (
     WeightTrace,
     choose_saliency,
 )
+from wsss.training import Schedule
+from wsss.training.precision import PRECISIONS, PrecisionName, usual_precision
 
 TEST_CRF: Mapping[Part, str] = {"plain": "vgg16_test", "residual": "resnet101_test"}
 """Which of `wsss.crf.PRESETS` comes after a segmenter, if one does."""
@@ -56,11 +59,19 @@ class Wiring:
         All choices.
     data : Path, optional
         Data folder, if the profile reads one.
+    precision : {"32", "tf32", "bf16"}, optional
+        In what the networks compute instead of the profile's float32: that, TF32 in the
+        convolutions of a GPU, or bfloat16. Each has results of its own. By default TF32 where this
+        process sees a GPU, as torch has it, else float32.
     """
 
-    def __init__(self, profile: Profile, data: Path | None = None) -> None:
+    def __init__(
+        self, profile: Profile, data: Path | None = None, precision: PrecisionName | None = None
+    ) -> None:
         self.profile = profile
         self.data = data
+        self.precision: PrecisionName | None = precision
+        self._usual = usual_precision()
 
     @cached_property
     def source(self) -> Scenes | PhotoFolder:
@@ -87,7 +98,7 @@ class Wiring:
         return Classifier(
             images=self.train_images,
             network=training.networks[part],
-            schedule=training.schedule_of(part),
+            schedule=self._precise(training.schedule_of(part)),
             augmentation=training.augmentation,
             rng_seed=rng_seed,
         )
@@ -141,15 +152,23 @@ class Wiring:
             network = network.random
         if isinstance(recipe, Recipe) and recipe.sharpness is not None:
             sharpness = recipe.sharpness
+        schedule = profile.pilot.schedule if pilot else training.schedule_of(recipe.segmenter)
         return Segmenter(
             labels=self.labels(recipe, rng_seed),
             network=network,
-            schedule=profile.pilot.schedule if pilot else training.schedule_of(recipe.segmenter),
+            schedule=self._precise(schedule),
             augmentation=training.augmentation,
             sharpness=sharpness if recipe.weighted else 0,
             unknown=weighting.unknown,
             rng_seed=rng_seed,
         )
+
+    def _precise(self, schedule: Schedule) -> Schedule:
+        """Put what was asked for in place of the schedule's arithmetic, or what is usual here."""
+        if self.precision is not None:
+            return replace(schedule, precision=PRECISIONS[self.precision])
+        usual = schedule.precision == "32-true"
+        return replace(schedule, precision=self._usual) if usual else schedule
 
     def trace(self, recipe: AnyRecipe, rng_seed: int = 0) -> WeightTrace:
         """Return the look into that segmenter's training (Fig. 4)."""

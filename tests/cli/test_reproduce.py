@@ -39,6 +39,11 @@ def test_unknown_names() -> None:
     assert "unknown profile 'x'; there are demo" in refused("reproduce", "table2", "--profile", "x")
 
 
+def test_what_no_device_here_has_is_refused_at_once(tmp_path: Path) -> None:
+    given = ("--profile", "smoke", "--runs", tmp_path / "runs", "--precision", "tf32")
+    assert "precision tf32: no GPU is here" in refused("reproduce", "table5", *given)
+
+
 def test_the_old_name_of_random_seeds_goes_on_with_a_note(tmp_path: Path) -> None:
     done = wsss("plan", "--profile", "smoke", "--seeds", "0", "1", "--runs", tmp_path)
     assert done.returncode == 0

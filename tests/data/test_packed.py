@@ -34,6 +34,41 @@ def test_reads_what_was_written(shapes: list[tuple], dtype: str, rng_seed: int) 
                 assert np.array_equal(found, array)
 
 
+@settings(deadline=None, max_examples=30)
+@given(SHAPES, st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_runs_are_spread_out_again(shapes: list[tuple], labels: int, rng_seed: int) -> None:
+    rng = np.random.default_rng(rng_seed)
+    maps = [np.asarray(rng.integers(0, labels, shape), np.uint8) for shape in shapes]
+    with tempfile.TemporaryDirectory() as folder:
+        packed = pack(Path(folder, "a"), iter(maps), runs=True)
+        for opened in (packed, pickle.loads(pickle.dumps(packed))):
+            assert len(opened) == len(maps)
+            for index, (one, found) in enumerate(zip(maps, opened, strict=True)):
+                assert found.dtype == np.uint8
+                assert opened.shape(index) == found.shape == one.shape
+                assert np.array_equal(found, one)
+
+
+def test_runs_may_be_long_and_take_little(tmp_path: Path) -> None:
+    label_map = np.full((400, 500), 255, np.uint8)
+    label_map[100:300, 50:450] = 7
+    found = pack(tmp_path / "a", [label_map, np.zeros((400, 500), np.uint8)], runs=True)
+    assert np.array_equal(found[0], label_map)
+    assert not found[1].any()
+    # Two runs a row of the object, and one more each 65,535 pixels.
+    assert (tmp_path / "a").stat().st_size <= 3 * (2 * 200 + 2 * 4 + 2)
+
+
+def test_runs_are_of_label_maps_alone(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="float32 is no type of label maps"):
+        pack(tmp_path / "a", [np.zeros(2, np.float32)], runs=True)
+    pack(tmp_path / "a", [np.zeros((2, 3), np.uint8)], runs=True)
+    index = tmp_path / "a.json"
+    index.write_text(index.read_text().replace("|u1", "<f4"))
+    with pytest.raises(InputError, match="runs of no label maps"):
+        PackedArrays(tmp_path / "a")
+
+
 def test_travels_to_another_process_as_a_path(tmp_path: Path) -> None:
     packed = pack(tmp_path / "a", [np.arange(100_000), np.arange(3)])
     sent = pickle.dumps(packed)

@@ -39,7 +39,7 @@ def test_hours_are_steps_and_images_times_what_one_took(paper: Pipeline) -> None
 
     steps = 20 * (10_582 // 16)  # Sec. 5.2
     segmenter = paper.segmenter(Recipe(("T", "C")), 0)
-    found, case = of(paper, segmenter), "vgg16 largefov, 12 seeds, 32-true"
+    found, case = of(paper, segmenter), "vgg16 largefov, 12 seeds, tf32"
     assert found["GPU hours"] == pytest.approx(steps * last(case, "fit") / 3600)
     drawn = last(case, "samples of a step drawn by one core")
     assert found["core hours"] == pytest.approx(steps * drawn / 3600)
@@ -50,15 +50,29 @@ def test_hours_are_steps_and_images_times_what_one_took(paper: Pipeline) -> None
     assert found["core hours"] == pytest.approx(1_449 * crf / 3600)
 
 
+@pytest.mark.parametrize(
+    ("asked", "way"), [("bf16", "bf16-mixed"), ("tf32", "tf32"), ("32", "fp32, as built")]
+)
+def test_the_hours_are_those_of_the_precision(asked: Any, way: str) -> None:
+    lab = Pipeline("paper", rng_seeds=[0], precision=asked)
+    timed = pd.read_csv(TIMED, dtype=str).query("unit == 'ms a step'")
+    named = timed["case"] + ", " + timed["way"]
+    case = "vgg16 largefov, 12 seeds, " + (way if asked == "32" else f"{way}, fit")
+    step = float(list(timed[named == case]["value"])[-1]) / 1e3
+    found = of(lab, lab.segmenter(Recipe(("T", "C")), 0))["GPU hours"]
+    assert found == pytest.approx(20 * (10_582 // 16) * step / 3600)
+
+
 def test_disk_and_memory_are_those_of_the_files(paper: Pipeline) -> None:
     seeds = paper.labels(Recipe(("T",)), 0)[0]
-    assert of(paper, seeds)["disk GB"] == pytest.approx(10_582 * PIXELS / 1e9)
+    assert of(paper, seeds)["disk GB"] == pytest.approx(10_582 * PIXELS / 19 / 1e9)
     assert of(paper, paper.images("val"))["disk GB"] == pytest.approx(1_449 * PIXELS * 4 / 1e9)
     twelve = paper.segmenter(
         Recipe(("T", "C"), scales="multi", cam_networks=("plain", "residual")), 0
     )
     assert len(twelve.labels) == 12
-    assert mapped_bytes([twelve], paper) == 10_582 * PIXELS * (3 + 12)
+    mapped = mapped_bytes([twelve], paper)
+    assert mapped == pytest.approx(10_582 * PIXELS * (3 + 12 / 19))
     assert mapped_bytes([seeds], paper) == 0
 
 
@@ -89,7 +103,7 @@ def test_the_plan_tells_hours_disk_and_memory_for_a_number_of_cores(tmp_path: Pa
     for source in ("h200.csv, NVIDIA H200, TF32", "costs.csv", "from shapes"):
         assert source in text
     assert f"{total['disk GB']:.2f}" in text
-    assert "a training maps up to 29.8 GB" in text
+    assert "a training maps up to 7.2 GB" in text
     assert "not measured at this size: nothing" in text
     page = " ".join((Path(__file__).parents[2] / "book" / "cost.md").read_text("utf-8").split())
     assert (

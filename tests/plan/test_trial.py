@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -26,6 +27,7 @@ from wsss.profiles import Profile, paper
 from wsss.seeds import CrfSeed
 from wsss.stages import NetworkSpec, graph
 from wsss.training import Schedule
+from wsss.training.tasks import classifier_loss
 
 MakeVoc = Callable[..., Path]
 
@@ -100,6 +102,31 @@ def test_every_stage_is_tried_and_nothing_is_kept(
     assert all(trial.seconds > 0 and trial.peak_gb > 0.05 for trial in tried.values())
     assert not list((tmp_path / "aside").iterdir())
     assert sorted(mini.rglob("*")) == before
+
+
+def test_seconds_leave_out_warm_up_and_checkpoints(
+    small: Profile, make_voc: MakeVoc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_voc(
+        5, classes=VOC_CLASSES, splits={"train_aug": range(4), "train": [0], "val": [4]}
+    )
+    small = replace(small, classifier=wsss.plan.trial._untrained(small.classifier))
+    lab = Pipeline(small, data, runs=tmp_path / "runs", precision="32")
+    stage = lab.classifier()
+    lab.store.ensure(stage.images)
+    calls = []
+
+    def slow_at_first(*batch: Any) -> Any:
+        if not calls:
+            time.sleep(1)
+        calls.append(batch)
+        return classifier_loss(*batch)
+
+    monkeypatch.setattr("wsss.stages.classifier.classifier_loss", slow_at_first)
+    monkeypatch.setattr("wsss.training.loop._save", lambda *_: pytest.fail("a checkpoint"))
+    trial = wsss.plan.trial._try("classifier", [stage], lab.store, 4)
+    assert trial.iterations == 4  # two epochs and a half, with the first step
+    assert 0 < trial.seconds < 0.2
 
 
 def test_a_batch_is_cut_to_one_image_where_that_changes_nothing(

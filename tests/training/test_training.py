@@ -21,6 +21,7 @@ from wsss.models import get_model
 from wsss.models.network import SCENES, Network
 from wsss.training import Loss, Schedule, fit, isolated_randomness
 from wsss.training.loop import Work, _drawn
+from wsss.training.precision import Precision
 from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 
 COUNT, SIDE = 10, 17
@@ -209,6 +210,28 @@ def test_bfloat16_learns_nearly_the_same(uninterrupted: tuple[Network, list[floa
     _, history = train(replace(SCHEDULE, precision="bf16-mixed"))
     assert history != uninterrupted[1]
     assert history == pytest.approx(uninterrupted[1], rel=0.02)
+
+
+@pytest.mark.parametrize(("precision", "rounds"), [("32-true", False), ("tf32", True)])
+def test_convolutions_may_round_to_tf32_as_the_schedule_says(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision, rounds: bool
+) -> None:
+    """What a CPU would refuse, is pretended."""
+    for room in ("fitting", "precision"):
+        monkeypatch.setattr(f"wsss.training.{room}.require_precision", lambda _: None)
+    seen = []
+
+    def loss(model: Network, *batch: Tensor) -> tuple[Tensor, Tensor | int]:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return segmenter_loss(1.0)(model, *batch)
+
+    train(replace(SCHEDULE, epochs=1, precision=precision), loss=loss)
+    assert set(seen) == {rounds}
+
+
+def test_tf32_is_refused_where_there_is_none() -> None:
+    with pytest.raises(InputError, match="no GPU is here"):
+        train(replace(SCHEDULE, precision="tf32"))
 
 
 # --- it resumes ----------------------------------------------------------------------------

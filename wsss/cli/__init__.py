@@ -14,6 +14,7 @@ from wsss.cli.export import export_voc_test
 from wsss.cli.options import (
     ClassesOption,
     DataOption,
+    PrecisionOption,
     ProfileOption,
     RngSeedsOption,
     RunsOption,
@@ -62,6 +63,7 @@ def plan(
     rng_seeds: RngSeedsOption = None,
     saliency: SaliencyOption = None,
     classes: ClassesOption = None,
+    precision: PrecisionOption = None,
     runs: RunsOption = None,
     tflops: Annotated[
         float, typer.Option(min=1e-3, help="Peak of the GPU that is supposed, TFLOP/s.")
@@ -89,6 +91,7 @@ def plan(
         runs=runs,
         saliency=saliency,
         classes=names(classes),
+        precision=precision,
     )
     typer.echo(make_plan(lab, Gpu(tflops, share), cores))
 

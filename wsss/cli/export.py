@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from wsss.cli.options import DataOption, RunsOption, SaliencyOption, TestingOption, WorkersOption
+from wsss.cli.options import (
+    DataOption,
+    PrecisionOption,
+    RunsOption,
+    SaliencyOption,
+    TestingOption,
+    WorkersOption,
+)
 from wsss.errors import InputError
 from wsss.paper import Cell, get_table
 
@@ -20,6 +27,7 @@ def export_voc_test(
     profile: Annotated[str, typer.Option(help="The settings; its photos must be VOC's.")] = "paper",
     data: DataOption = None,
     saliency: SaliencyOption = None,
+    precision: PrecisionOption = None,
     rng_seed: Annotated[int, typer.Option(min=0, help="Random seed of the training.")] = 0,
     testing: TestingOption = None,
     split: Annotated[str, typer.Option(help="Split of the data folder.")] = "test",
@@ -49,6 +57,7 @@ def export_voc_test(
         data,
         runs=runs,
         saliency=saliency,
+        precision=precision,
         workers=workers,
     )
     if not isinstance(lab.source, PhotoFolder):

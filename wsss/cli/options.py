@@ -74,6 +74,14 @@ RngSeedsOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Local processes; default: one a GPU or core.")
 ]
+PrecisionOption = Annotated[
+    Literal["32", "tf32", "bf16"] | None,
+    typer.Option(
+        "--precision",
+        help="What networks compute in, each with results of its own: 32 (float32), tf32 (in a "
+        "GPU's convolutions) or bf16; default: tf32 on a GPU, as torch does, else 32.",
+    ),
+]
 TestingOption = Annotated[
     Way | None,
     typer.Option(

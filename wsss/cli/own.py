@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsss.cli.options import PhotosArgument, WorkersOption
+from wsss.cli.options import PhotosArgument, PrecisionOption, WorkersOption
 from wsss.cli.segment import numbered, predict_files
 from wsss.errors import InputError
 
@@ -77,6 +77,7 @@ def train(
             "the masks are those of the first. Default: 0.",
         ),
     ] = None,
+    precision: PrecisionOption = None,
     workers: WorkersOption = None,
 ) -> None:
     """Learn to segment your photos from the names of what each shows.
@@ -112,7 +113,14 @@ def train(
 
     recipe = replace(EVERYTHING, given=given)
     profile = own(steps, len(understood.train))
-    lab = Pipeline(profile, data, runs=out / "runs", rng_seeds=rng_seeds, workers=workers)
+    lab = Pipeline(
+        profile,
+        data,
+        runs=out / "runs",
+        rng_seeds=rng_seeds,
+        precision=precision,
+        workers=workers,
+    )
     segmenter = lab.segmenter(recipe, lab.rng_seeds[0])
     scores = own_scores(lab, recipe).values() if masks else ()
     _compute(lab, [segmenter, *scores], understood, steps, workers)
@@ -153,6 +161,7 @@ def seeds(
     ] = "both",
     format: FormatOption = "png",
     steps: StepsOption = 400,
+    precision: PrecisionOption = None,
     workers: WorkersOption = None,
 ) -> None:
     """Make seeds (pseudo-masks) of all photos, without training a segmenter; by default twelve.
@@ -172,7 +181,8 @@ def seeds(
     parts = ("plain", "residual") if networks == "both" else (networks,)
     recipe = Recipe(tuple(dict.fromkeys(types)), scales, parts)
     profile = own(steps, len(understood.train), splits=("train",))
-    lab = Pipeline(profile, out / "data", runs=out / "runs", workers=workers)
+    runs = out / "runs"
+    lab = Pipeline(profile, out / "data", runs=runs, precision=precision, workers=workers)
     _compute(lab, list(lab.labels(recipe)), understood, steps, workers)
     for folder in _write_seeds(lab, recipe, out / "seeds", format):
         typer.echo(folder)

@@ -11,6 +11,7 @@ import typer
 from wsss.cli.options import (
     ClassesOption,
     DataOption,
+    PrecisionOption,
     ProfileOption,
     RngSeedsOption,
     RunsOption,
@@ -47,6 +48,7 @@ def reproduce(
     rng_seeds: RngSeedsOption = None,
     saliency: SaliencyOption = None,
     classes: ClassesOption = None,
+    precision: PrecisionOption = None,
     format: Annotated[Format, typer.Option("--format", help="How to write it.")] = "text",
     runs: RunsOption = None,
     workers: WorkersOption = None,
@@ -98,6 +100,7 @@ def reproduce(
         compute=compute,
         saliency=saliency,
         classes=names(classes),
+        precision=precision,
         workers=workers,
         scheduler=scheduler,
     )
@@ -137,7 +140,14 @@ def _announce(lab: Lab, wanted: Sequence[Table], way: Way | None) -> None:
     asked = {each.stage.identity: each for each in lab.asked(*wanted, testing=way)}
     states = [lab.store.origin(each.stage, each.testing).state for each in asked.values()]
     missing = states.count("missing")
-    known = any(lab.records.find(each.stage.identity, each.testing) for each in asked.values())
+    in_tf32 = any(each.stage.precision == "tf32" for each in asked.values())
+    if lab.compute != "none" and missing and in_tf32 and lab.precision is None:
+        typer.echo(
+            "networks compute in TF32, torch's default on a GPU; --precision 32 is float32, and "
+            "takes up to 24 times as long on an H200",
+            err=True,
+        )
+    known = any(lab.records.of(each.stage, each.testing) for each in asked.values())
     if lab.compute != "none" and missing and known:
         typer.echo(
             f"computing {missing} of {len(asked)} scores; "

@@ -14,12 +14,16 @@ import numpy as np
 
 from wsss.errors import InputError
 
+RUN, LONGEST = 3, 2**16 - 1
+"""Bytes of a run: two of its length, which is at most so long, and its label."""
+
 
 class PackedArrays(Sequence[np.ndarray]):
     """Read-only list of arrays of one dtype, laid end to end in a file and mapped into memory.
 
     Opening costs nothing, reading one array touches only its own bytes, and several processes
-    that read the same file share its pages.
+    that read the same file share its pages. Label maps may be stored in runs of equal labels, which
+    take about a twentieth of the room and are spread out again whenever a map is read.
 
     Parameters
     ----------
@@ -49,10 +53,15 @@ class PackedArrays(Sequence[np.ndarray]):
             described = json.loads(index.read_text())
             self._dtype = np.dtype(described["dtype"])
             self._shapes = [tuple(map(operator.index, shape)) for shape in described["shapes"]]
-            sizes = [math.prod(shape) for shape in self._shapes]
+            self._in_runs = "runs" in described
+            stored = [math.prod(shape) for shape in self._shapes]
+            if self._in_runs:
+                stored = [RUN * operator.index(count) for count in described["runs"]]
+                if self._dtype != np.uint8 or len(stored) != len(self._shapes):
+                    raise ValueError("runs of no label maps")
             if self._dtype.hasobject or any(side < 0 for shape in self._shapes for side in shape):
                 raise ValueError("no arrays of numbers")
-            self._starts = np.array([0, *accumulate(sizes)], np.int64)
+            self._starts = np.array([0, *accumulate(stored)], np.int64)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"{index}: no index of packed arrays ({' '.join(str(error).split()):.80}); delete "
@@ -87,14 +96,15 @@ class PackedArrays(Sequence[np.ndarray]):
         if isinstance(numbers, range):
             return [self[number] for number in numbers]
         start, stop = self._starts[numbers], self._starts[numbers + 1]
-        return self._values[start:stop].reshape(self._shapes[numbers])
+        stored = self._values[start:stop]
+        return (_spread(stored) if self._in_runs else stored).reshape(self._shapes[numbers])
 
     def shape(self, index: int) -> tuple[int, ...]:
         """Shape of one array, without touching its bytes."""
         return self._shapes[index]
 
 
-def pack(path: Path, arrays: Iterable[np.ndarray]) -> PackedArrays:
+def pack(path: Path, arrays: Iterable[np.ndarray], *, runs: bool = False) -> PackedArrays:
     """Write arrays one after the other, never holding more than one, and open the file.
 
     Parameters
@@ -103,6 +113,8 @@ def pack(path: Path, arrays: Iterable[np.ndarray]) -> PackedArrays:
         File to write.
     arrays : iterable of ndarray
         All of one dtype.
+    runs : bool
+        Store runs of equal values, of label maps, uint8.
 
     Returns
     -------
@@ -111,9 +123,10 @@ def pack(path: Path, arrays: Iterable[np.ndarray]) -> PackedArrays:
     Raises
     ------
     InputError
-        If the dtypes differ.
+        If the dtypes differ, or runs of others than uint8 are asked for.
     """
     shapes: list[list[int]] = []
+    counts: list[int] = []
     dtype: np.dtype | None = None
     with path.open("wb") as file:
         for array in arrays:
@@ -121,9 +134,42 @@ def pack(path: Path, arrays: Iterable[np.ndarray]) -> PackedArrays:
                 raise InputError(f"{path}: arrays of {dtype} and of {array.dtype} do not mix")
             dtype = array.dtype
             shapes.append(list(array.shape))
+            if runs:
+                if dtype != np.uint8:
+                    raise InputError(f"{path}: {dtype} is no type of label maps, uint8 is")
+                array = _gather(array)
+                counts.append(len(array) // RUN)
             file.write(np.ascontiguousarray(array).data)
-    _index(path).write_text(json.dumps({"dtype": np.dtype(dtype or "u1").str, "shapes": shapes}))
+    described = {"dtype": np.dtype(dtype or "u1").str, "shapes": shapes}
+    _index(path).write_text(json.dumps(described | ({"runs": counts} if runs else {})))
     return PackedArrays(path)
+
+
+def _gather(labels: np.ndarray) -> np.ndarray:
+    """Find the runs of a label map, row after row: their lengths, then their labels, as bytes.
+
+    Examples
+    --------
+    >>> _gather(np.array([[5, 5], [5, 7]], np.uint8)).tolist()
+    [3, 0, 1, 0, 5, 7]
+    """
+    flat = np.ravel(labels)
+    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = np.union1d(starts, np.arange(0, len(flat), LONGEST))
+    lengths = np.diff(starts, append=len(flat)).astype("<u2")
+    return np.concatenate([lengths.view(np.uint8), flat[starts]])
+
+
+def _spread(stored: np.ndarray) -> np.ndarray:
+    """Undo `_gather`, (P,) uint8.
+
+    Examples
+    --------
+    >>> _spread(np.array([3, 0, 1, 0, 5, 7], np.uint8)).tolist()
+    [5, 5, 5, 7]
+    """
+    lengths, labels = np.split(stored, [len(stored) // RUN * 2])
+    return np.repeat(labels, lengths.view("<u2"))
 
 
 def _index(path: Path) -> Path:

@@ -59,7 +59,7 @@ def agreement(lab: Pipeline) -> pd.DataFrame:
     """
     lines = {}
     for each in lab.asked(*TABLES, "claim13"):
-        recorded = lab.records.find(each.stage.identity, each.testing)
+        recorded = lab.records.of(each.stage, each.testing)
         here = lab.store.read(each.stage, each.testing)
         if recorded is None or here is None or here["origin"] != "computed":
             continue
@@ -176,9 +176,11 @@ def show_origins(scores: pd.DataFrame) -> Styler | Markdown:
 
 def _computed(records: Sequence[dict]) -> list[str]:
     """Say what computing took, and where it was."""
+    networks = _distinct(r["arithmetic"] for r in records if r.get("arithmetic"))
     return [
         f"{sum(record['seconds'] for record in records):.0f} s of computing on "
         f"{_distinct(r['processor'] for r in records)}, {_distinct(r['device'] for r in records)}",
+        f"networks in {networks}" if networks else "",
         f"commit {_distinct(r['commit'] for r in records)}",
         f"torch {_distinct(r['packages']['torch'] for r in records)}",
         _days(r["started"][:10] for r in records),

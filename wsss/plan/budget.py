@@ -31,6 +31,7 @@ from wsss.stages import (
     SegmenterScore,
     Stage,
 )
+from wsss.training.precision import NAMES, PRECISIONS, Precision
 
 TIMED = RESULTS / "gpu" / "h200.csv"
 """What ``benchmarks/gpu.py`` measured: batches of 16 crops of 321, photos of 375 x 500."""
@@ -43,6 +44,12 @@ CLASSES_SHOWN = 1.56
 
 PIXELS, LEARNT, TESTED = 240 * 320, 1261, 445
 """Of an image of the profile photo, whose CPU stages `COSTS` holds, and how many it has."""
+
+TIMED_IN: dict[Precision, str] = {"32-true": "fp32", "tf32": "tf32", "bf16-mixed": "bf16"}
+"""How `TIMED` calls what networks compute in."""
+
+IN_RUNS = 1 / 19
+"""Bytes a pixel of seeds stored in runs: the most of six sets, made of 40 photos of 320 pixels."""
 
 UNKNOWN = float("nan")
 
@@ -88,7 +95,7 @@ def budget(stages: Sequence[Stage], lab: Pipeline) -> pd.DataFrame:
 def mapped_bytes(stages: Sequence[Stage], lab: Pipeline) -> float:
     """Most bytes of files that a training among the stages maps into memory: images and labels."""
     trainings = [each for each in stages if isinstance(each, Segmenter)]
-    return max((_pixels(each, lab) * (3 + len(each.labels)) for each in trainings), default=0)
+    return max((_pixels(e, lab) * (3 + len(e.labels) * IN_RUNS) for e in trainings), default=0)
 
 
 def told(stages: Sequence[Stage], lab: Pipeline, cores: int) -> list[str]:
@@ -98,16 +105,16 @@ def told(stages: Sequence[Stage], lab: Pipeline, cores: int) -> list[str]:
     --------
     >>> lab = Pipeline("paper", rng_seeds=[0])
     >>> told([lab.train_images], lab, cores=4)[-2]
-    '  disk: from shapes, 1.56 classes an image; seed blocks as they are compressed in photo'
+    '  disk: from shapes, 1.56 classes an image; seeds as they are packed on photos'
     """
     if not TIMED.is_file():
         return [f"no budget: {TIMED} is not here, the figures of a GPU"]
     table = budget(stages, lab)
     total, unknown = table.iloc[-1], list(table[table.isna().any(axis=1)]["stage"])
-    hours = max(total["GPU hours"], total["core hours"] / cores)
+    hours, precision = max(total["GPU hours"], total["core hours"] / cores), _precision(lab)
     of_gpu = [
         value for (part, _, way, unit), value in _timed().items()
-        if (part, way, unit) == ("steps", "tf32, channels last", "GB at most")
+        if (part, way, unit) == ("steps", f"{TIMED_IN[precision]}, as built", "GB at most")
     ]  # fmt: skip
     return [
         f"by what was measured, with {cores} cores beside one GPU",
@@ -115,9 +122,10 @@ def told(stages: Sequence[Stage], lab: Pipeline, cores: int) -> list[str]:
         f"at least {hours:.1f} h: those of the GPU, or of the cores where they are more",
         f"memory: a training maps up to {mapped_bytes(stages, lab) / 1e9:.1f} GB of files, which "
         f"processes share; it takes up to {max(of_gpu):.1f} GB of a GPU",
-        f"sources: GPU, and cores in trainings and tests: {TIMED.name}, {_gpu_name()}, TF32;",
+        f"sources: GPU, and cores in trainings and tests: {TIMED.name}, {_gpu_name()}, "
+        f"{NAMES[precision]};",
         f"  other cores: {COSTS.name}, the profile photo, by images and pixels;",
-        "  disk: from shapes, 1.56 classes an image; seed blocks as they are compressed in photo",
+        "  disk: from shapes, 1.56 classes an image; seeds as they are packed on photos",
         f"  ? not measured at this size: {', '.join(unknown) or 'nothing'}",
     ]
 
@@ -128,7 +136,7 @@ def _part(stage: Stage, lab: Pipeline) -> Part:
     if isinstance(stage, Cams):
         name = stage.classifier.network.name
         scale = f"{name} cam, scale {stage.scale:g}"
-        once = _ms("cams", scale, "tf32, 4 at once") if _as_timed(lab) else UNKNOWN
+        once = _ms("cams", scale, f"{_tested_in(lab)}, 4 at once") if _as_timed(lab) else UNKNOWN
         stride = output_stride(name, stage.classifier.network.width, "cam")
         size = (scaled_length(n, stage.scale) for n in image_size(lab))
         features = prod((padded_length(n, stride) - 1) // stride + 1 for n in size)
@@ -147,11 +155,12 @@ def _training(stage: Classifier | Segmenter, lab: Pipeline) -> Part:
     step = samples = UNKNOWN
     if schedule.batch_size == 16 and stage.augmentation.crop == 321 and stage.network.width == 1:
         case = name + (" cam" if head == "cam" else " largefov, 12 seeds")
-        step = _ms("training", f"{case}, 32-true", "fit", "ms a step")
+        precision = _precision(lab)
+        step = _ms("training", f"{case}, {precision}", "fit", "ms a step")
         if step != step:
-            step = _ms("steps", case, "tf32, channels last", "ms a step")
+            step = _ms("steps", case, f"{TIMED_IN[precision]}, as built", "ms a step")
         drawn = "resnet38 cam" if head == "cam" else case  # whatever network sees the samples
-        samples = _ms("training", f"{drawn}, 32-true", "samples of a step drawn by one core", "ms")
+        samples = _ms("training", f"{drawn}, tf32", "samples of a step drawn by one core", "ms")
     with torch.device("meta"):
         channels = len(lab.source.classes) + (head == "largefov")  # pyright: ignore
         model = get_model(name, head=head, num_classes=channels, width=stage.network.width)
@@ -165,7 +174,9 @@ def _test(stage: SegmenterScore, lab: Pipeline) -> Part:
     way = ways.get((protocol.scales, protocol.flip))
     if way is None or not _as_timed(lab):
         return Part(UNKNOWN, UNKNOWN, 0)
-    logits = _ms("testing", f"{network.name} largefov, 12 seeds, {way}", "tf32, logits")
+    logits = _ms(
+        "testing", f"{network.name} largefov, 12 seeds, {way}", f"{_tested_in(lab)}, logits"
+    )
     crf = _ms("testing", "vgg16 largefov, three scales and flip", "CRF on 1 threads")
     count = count_images(stage.images, lab)
     return Part(count * logits, count * crf if protocol.crf else 0, 0)
@@ -192,15 +203,26 @@ def _on_disk(stage: Stage, lab: Pipeline) -> float:
     if isinstance(stage, MergedCams):
         return 2 * CLASSES_SHOWN * _pixels(stage, lab)
     if isinstance(stage, SeedBlock):
-        size = _costs("megabytes")
-        compressed = size[kind_of(stage)] / size[f"seeds {stage.rule.letter}"]
-        return compressed * _pixels(stage, lab)
-    return _pixels(stage, lab) if isinstance(stage, Seeds | NoisyLabels | Saliency) else 0
+        size = _costs("megabytes")  # saliency has a byte a pixel
+        return size[kind_of(stage)] / size["saliency"] * _pixels(stage, lab)
+    if isinstance(stage, Seeds | NoisyLabels):
+        return IN_RUNS * _pixels(stage, lab)
+    return _pixels(stage, lab) if isinstance(stage, Saliency) else 0
 
 
 def _pixels(stage: Any, lab: Pipeline) -> int:
     images = stage if isinstance(stage, Images) else stage.images
     return count_images(images, lab) * prod(image_size(lab))
+
+
+def _precision(lab: Pipeline) -> Precision:
+    """In what a GPU would train: TF32 unless something else is asked for."""
+    return PRECISIONS[lab.precision or "tf32"]
+
+
+def _tested_in(lab: Pipeline) -> str:
+    """In what it would make CAMs and test: after trainings in bfloat16 it is TF32."""
+    return "fp32" if lab.precision == "32" else "tf32"
 
 
 def _as_timed(lab: Pipeline) -> bool:

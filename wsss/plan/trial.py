@@ -123,7 +123,8 @@ def dry_run(
         if data is not None:
             yield from _link_few(data, Path(folder) / "data", profile, steps)
             data = Path(folder) / "data"
-        trial = Pipeline(few, data, rng_seeds=[0], runs=Path(folder) / "runs")
+        runs = Path(folder) / "runs"
+        trial = Pipeline(few, data, rng_seeds=[0], runs=runs, precision=lab.precision)
         store = trial.store
         goals = [each.stage for each in trial.asked(*tables, testing=testing)]
         for kind, stages in by_kind(graph(goals)).items():

@@ -17,6 +17,7 @@ from wsss.data.packed import PackedArrays, pack
 from wsss.stages.classifier import Classifier
 from wsss.stages.images import Images
 from wsss.stages.stage import Results, Stage
+from wsss.training.precision import Precision, inference_precision
 
 CamReader = Callable[[int], Tensor]
 """Index of an image to its CAMs (C, H, W) at its pixels, zero for absent classes."""
@@ -43,6 +44,11 @@ class Cams(Stage):
     def rng_seed(self) -> int:
         """Random seed of the classifier."""
         return self.classifier.rng_seed
+
+    @property
+    def precision(self) -> Precision:
+        """As the classifier was trained; after bfloat16 the usual one."""
+        return inference_precision(self.classifier.precision)
 
     def compute(self, folder: Path, store: Results) -> None:
         """Run the classifier over the split."""

@@ -25,6 +25,7 @@ from wsss.training import (
     isolated_randomness,
     on_accelerator,
 )
+from wsss.training.precision import Precision
 from wsss.training.tasks import classifier_loss, classifier_sample
 
 TRAINED = ("model.pt", "history.json")
@@ -147,6 +148,11 @@ class Classifier(Stage):
     schedule: Schedule
     augmentation: Augmentation
     rng_seed: int
+
+    @property
+    def precision(self) -> Precision:
+        """That of its schedule."""
+        return self.schedule.precision
 
     def look_ahead(self, store: Results) -> None:
         """Refuse to start without weights, a batch of images or any label."""

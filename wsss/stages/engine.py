@@ -19,6 +19,7 @@ from wsss.progress import heard_by
 from wsss.stages.progress import Progress
 from wsss.stages.stage import Stage
 from wsss.stages.store import Store
+from wsss.training.precision import require_precision
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -156,6 +157,9 @@ def run(
     if not todo:
         return
     store.require_writable()
+    if scheduler is None and not visible_gpus():  # said now, not after hours of other stages
+        for stage in todo:
+            require_precision(stage.precision or "32-true")
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
     progress = Progress(todo, workers, quiet, expected)

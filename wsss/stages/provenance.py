@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from wsss.stages.stage import Stage
+from wsss.training.precision import NAMES
 
 try:
     import resource
@@ -29,26 +30,10 @@ def write_provenance(part: Path, stage: Stage, started: datetime, seconds: float
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "process_peak_memory_mb": peak,
-        "arithmetic": arithmetic(),
+        "arithmetic": stage.precision and NAMES[stage.precision],
         **environment(),
     }
     (part / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
-
-
-def arithmetic() -> str:
-    """Tell in what this process computes float32 convolutions: torch's default on a GPU is TF32.
-
-    Trainings in bfloat16 say so in their schedule, which belongs to their identity.
-
-    Examples
-    --------
-    >>> import torch
-    >>> arithmetic() if not torch.cuda.is_initialized() else "float32"
-    'float32'
-    """
-    import torch
-
-    return "TF32" if torch.cuda.is_initialized() and torch.backends.cudnn.allow_tf32 else "float32"
 
 
 def environment() -> dict:

@@ -14,6 +14,7 @@ import pandas as pd
 from wsss.errors import InputError
 from wsss.files import atomic_write
 from wsss.paper import Testing
+from wsss.stages.stage import Stage
 
 CLONE = Path(__file__).resolve().parents[2]
 CLONED = (CLONE / "notebooks").is_dir()
@@ -82,6 +83,16 @@ class Records:
             The columns of its line; None if nothing is recorded.
         """
         return self._lines.get((identity, testing))
+
+    def of(self, stage: Stage, testing: Testing | None = None) -> dict[str, Any] | None:
+        """Find what is recorded of a stage, else of the same one in float32, as `find` does.
+
+        What came with the package was made on CPUs; a GPU's results have identities of their own.
+        """
+        found = self.find(stage.identity, testing)
+        if found is None and self._lines:
+            found = self.find(stage.in_float32().identity, testing)
+        return found
 
     @cached_property
     def _lines(self) -> dict[tuple[str, str | None], dict[str, Any]]:

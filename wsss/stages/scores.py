@@ -20,6 +20,7 @@ from wsss.stages.images import Images
 from wsss.stages.seeds import Labels
 from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Results, Stage
+from wsss.training.precision import Precision, inference_precision
 
 UNKNOWN = 255
 
@@ -39,6 +40,11 @@ class SegmenterScore(Stage):
     segmenter: Segmenter
     images: Images
     protocol: Protocol = Protocol()
+
+    @property
+    def precision(self) -> Precision:
+        """As the segmenter was trained; after bfloat16 the usual one."""
+        return inference_precision(self.segmenter.precision)
 
     @property
     def maker(self) -> Segmenter:

@@ -69,7 +69,8 @@ class Seeds(Stage):
 
     def compute(self, folder: Path, store: Results) -> None:
         """Put the blocks one after the other."""
-        pack(folder / "labels", (each for block in self.blocks for each in block.labels(store)))
+        made = (each for block in self.blocks for each in block.labels(store))
+        pack(folder / "labels", made, runs=True)
 
     def label_maps(self, store: Results) -> PackedArrays:
         """Seeds (H, W) uint8 of the split."""
@@ -177,7 +178,7 @@ class NoisyLabels(Stage):
                 least_pixels=self.least_pixels,
             )
 
-        pack(folder / "labels", (noisy(index) for index in range(len(masks))))
+        pack(folder / "labels", (noisy(index) for index in range(len(masks))), runs=True)
 
     def label_maps(self, store: Results) -> PackedArrays:
         """Noisy labels (H, W) uint8 of the split."""
@@ -241,7 +242,8 @@ class GivenSeeds(Stage):
         """Read one seed an image, numbered and shrunk as masks are."""
         loaded, given = self.images.load(store), store.data / SEEDS / self.method
         photos = self.images.source.open(store)
-        pack(folder / "labels", (photos.index_map(given / f"{i}.png", i) for i in loaded.ids))
+        maps = (photos.index_map(given / f"{i}.png", i) for i in loaded.ids)
+        pack(folder / "labels", maps, runs=True)
         if maps_fingerprint(given, loaded.ids) != self.sha256:  # what was read is what it is
             raise InputError(f"{given}: its content changed meanwhile; start again")
 

@@ -24,6 +24,7 @@ from wsss.stages.images import Images
 from wsss.stages.seeds import Labels
 from wsss.stages.stage import Results, Stage
 from wsss.training import AfterEpoch, History, Schedule
+from wsss.training.precision import Precision
 from wsss.training.tasks import segmenter_loss, segmenter_sample
 
 
@@ -72,6 +73,11 @@ class Segmenter(Stage):
     def images(self) -> Images:
         """The split it is trained on."""
         return self.labels[0].images
+
+    @property
+    def precision(self) -> Precision:
+        """That of its schedule."""
+        return self.schedule.precision
 
     def parents(self) -> list[Stage]:
         """Return the labels and the images."""

@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cached_property
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
+
+from wsss.training.precision import Precision
 
 
 class Results(Protocol):
@@ -83,6 +85,11 @@ class Stage(Spec):
         """Refuse what it will lack, once all that is given was read and before any training."""
 
     @property
+    def precision(self) -> Precision | None:
+        """In what its network computes; None if it runs none."""
+        return None
+
+    @property
     def maker(self) -> Stage:
         """The stage whose computing its number is known by: of a score, the training."""
         return self
@@ -95,6 +102,13 @@ class Stage(Spec):
         """Return a copy with some fields changed, checked and with an identity of its own."""
         current = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**current | dict(update or {}))
+
+    def in_float32(self) -> Self:
+        """Return the stage that does the same in float32: all of it that is in TF32 is not.
+
+        Results that came with the package were made on CPUs, and are known by this one's identity.
+        """
+        return _in_float32(self) if '"precision":"tf32"' in canonical_json(self) else self
 
     @property
     def shares(self) -> str | None:
@@ -172,6 +186,17 @@ def _types(annotation: Any) -> set[type]:
     """Every type that an annotation names."""
     found = {annotation} if isinstance(annotation, type) else set()
     return found.union(*map(_types, get_args(annotation)))
+
+
+def _in_float32(value: Any) -> Any:
+    """Replace the arithmetic of schedules, wherever they are in a value."""
+    if isinstance(value, tuple):
+        return tuple(map(_in_float32, value))
+    if isinstance(value, Spec):
+        parts = {name: _in_float32(getattr(value, name)) for name in type(value).model_fields}
+        return type(value)(**parts)
+    in_tf32 = getattr(value, "precision", None) == "tf32"
+    return replace(value, precision="32-true") if in_tf32 else value
 
 
 def _stages_in(spec: Spec) -> Iterator[Stage]:

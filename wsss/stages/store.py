@@ -23,6 +23,7 @@ from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
 from wsss.stages.records import CLONE, CLONED, Records
 from wsss.stages.stage import Stage, canonical_json
+from wsss.training.precision import arithmetic
 
 CHECKPOINT = "checkpoint.pt"
 IDENTITY = re.compile("[0-9a-f]{20}")
@@ -44,7 +45,7 @@ class Origin:
         In the run folder, in the records of ``results/``, or nowhere.
     made : mapping
         How it was made, as far as that is known: seconds, process_peak_memory_mb, commit, python,
-        wsss, torch, numpy, processor, device, day.
+        wsss, torch, numpy, processor, device, arithmetic, day.
     """
 
     state: State
@@ -136,7 +137,7 @@ class Store:
         """
         if self.done(stage):
             return Origin("computed", self._made(stage.maker))
-        recorded = self.records.find(stage.identity, testing)
+        recorded = self.records.of(stage, testing)
         return Origin("missing") if recorded is None else Origin("recorded", recorded)
 
     def missing(self, stage: Stage, testing: Testing | None = None) -> bool:
@@ -164,7 +165,8 @@ class Store:
         found = self.provenance(stage)
         packages = {name: found["packages"].get(name) for name in ("wsss", "torch", "numpy")}
         kept = ("seconds", "process_peak_memory_mb", "commit", "python", "processor", "device")
-        return {key: found[key] for key in kept} | packages | {"day": found["started"][:10]}
+        told = {"arithmetic": found.get("arithmetic"), "day": found["started"][:10]}
+        return {key: found[key] for key in kept} | packages | told
 
     def ensure(self, stage: Stage) -> Path:
         """Compute a stage and what it needs, unless they are there; return its folder.
@@ -201,7 +203,8 @@ class Store:
         started, clock = datetime.now(UTC), time.perf_counter()
         parents = [parent for stage in stages for parent in stage.parents()]
         inputs = Inputs(self, parents, of=stages[0].name)
-        before = type(stages[0]).compute_together(stages, parts, inputs) or 0.0
+        with arithmetic(stages[0].precision or "32-true"):
+            before = type(stages[0]).compute_together(stages, parts, inputs) or 0.0
         seconds = (before + time.perf_counter() - clock) / len(stages)  # each one's share
         for stage, part in zip(stages, parts, strict=True):
             write_provenance(part, stage, started, seconds)

@@ -19,6 +19,7 @@ from wsss.losses import seed_weights
 from wsss.models.network import Network
 from wsss.stages.segmenter import Segmenter, train_together
 from wsss.stages.stage import Results, Stage
+from wsss.training.precision import Precision
 
 UNKNOWN = 255
 
@@ -48,6 +49,11 @@ class WeightTrace(Stage):
     version: Literal[1] = 1
     segmenter: Segmenter
     shown: int = 3
+
+    @property
+    def precision(self) -> Precision:
+        """That of the training."""
+        return self.segmenter.precision
 
     def parents(self) -> list[Stage]:
         """Return what the training reads; the segmenter itself need not have been trained."""

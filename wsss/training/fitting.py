@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from wsss.errors import InputError
 from wsss.models.network import Network
 from wsss.training.loop import AfterEpoch, History, Loss, Sample, Work, train
+from wsss.training.precision import require_precision
 from wsss.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def fit(
     InputError
         If there are fewer samples than a batch holds, fewer in a batch or fewer GPUs (but any) than
         processes, if a network that needs whole batches shall see parts of them, if a number is not
-        positive, or if a loss is not finite: what the last whole epoch left stays.
+        positive, if the device lacks the precision, or if a loss is not finite: what the last whole
+        epoch left stays.
     """
     from lightning_fabric import Fabric  # its import takes seconds that reading results never needs
 
@@ -100,6 +102,7 @@ def fit(
         raise InputError(f"{title}: {processes} processes cannot share a batch of {batch_size}")
     if processes > 1 and 0 < (gpus := torch.cuda.device_count()) < processes:
         raise InputError(f"{title}: {processes} processes need a GPU each, and there are {gpus}")
+    require_precision(schedule.precision)
     if processes > 1 or micro_batch < batch_size:
         _refuse_batch_statistics(model, title)
     work = Work(
@@ -119,7 +122,7 @@ def fit(
         accelerator="auto",
         devices=processes,
         strategy="auto" if processes == 1 else "ddp_spawn",
-        precision=schedule.precision,
+        precision="bf16-mixed" if schedule.precision == "bf16-mixed" else "32-true",
         plugins=[_this_machine()],
     )
     start = train if processes == 1 else _train_together

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from wsss.errors import InputError
 from wsss.models.network import Network
 from wsss.progress import tell
+from wsss.training.precision import arithmetic
 from wsss.training.randomness import isolated_randomness, mix
 from wsss.training.schedule import Schedule
 
@@ -94,7 +95,7 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
         {} if fabric.is_global_zero else {"disable": True}
     )  # one bar for all processes
     progress = tqdm(total=last, initial=first, desc=work.title, **others)
-    with progress, isolated_randomness(work.rng_seed):
+    with progress, isolated_randomness(work.rng_seed), arithmetic(schedule.precision):
         for epoch in range(len(history), -(-last // steps)):
             torch.manual_seed(mix(work.rng_seed, epoch, fabric.global_rank))
             model.train()

@@ -9,6 +9,7 @@ import torch
 
 from wsss.models import parameter_groups
 from wsss.models.network import Network
+from wsss.training.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,11 @@ class Schedule:
         Share of the training over which the rate rises linearly from zero (not in the paper).
     clip_norm : float or None
         Largest norm of the gradient (not in the paper).
-    precision : {"32-true", "bf16-mixed"}
-        Of the network's arithmetic (not in the paper). With bfloat16 the weights, the logits that
-        the loss sees and the loss stay in float32. It changes the numbers, so it belongs here.
+    precision : {"32-true", "tf32", "bf16-mixed"}
+        Of the network's arithmetic (not in the paper). "32-true" is float32 on a GPU too, "tf32"
+        what torch does there by default; with bfloat16 the weights, the logits that the loss sees
+        and the loss stay in float32. It changes the numbers, so it belongs here. A
+        `wsss.wiring.Wiring` takes "tf32" for "32-true" on a GPU unless it is told otherwise.
     """
 
     epochs: int = 20
@@ -56,7 +59,7 @@ class Schedule:
     weight_decay: float = 5e-4
     warmup: float = 0.0
     clip_norm: float | None = None
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Precision = "32-true"
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
