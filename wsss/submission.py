@@ -161,7 +161,7 @@ def _check_labels(path: Path, label_map: NDArray[np.uint8], image_id: str, sizes
     if label_map.shape != sizes[image_id]:
         height, width = sizes[image_id]
         raise InputError(f"{path}: {label_map.shape} labels for {height} rows of {width} pixels")
-    if (highest := int(label_map.max())) > len(VOC_CLASSES):
+    if (highest := int(label_map.max(initial=0))) > len(VOC_CLASSES):
         raise InputError(f"{path}: label {highest}; the server knows 0 to {len(VOC_CLASSES)}")
 
 

@@ -107,7 +107,7 @@ def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:
     InputError
         The array is no mask; whatever was at `path` stays.
     """
-    if mask.ndim != 2 or mask.dtype != np.uint8:
+    if mask.ndim != 2 or mask.dtype != np.uint8 or not mask.size:
         raise InputError(f"{path}: a mask is (H, W) of uint8, this is {mask.shape} of {mask.dtype}")
     picture = Image.fromarray(mask)
     picture.putpalette(voc_palette().tobytes())
