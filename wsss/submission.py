@@ -154,6 +154,8 @@ def voc_numbers(classes: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def _check_labels(path: Path, label_map: NDArray[np.uint8], image_id: str, sizes: Sizes) -> None:
+    if not image_id.isprintable() or len(image_id.encode(errors="replace")) > 200:
+        raise InputError(f"{path.parent}: {image_id!r:.80} is no id that a file can have")
     if path.name != f"{image_id}.png" or image_id.startswith("."):
         raise InputError(f"{path}: {image_id!r} is no id, but a way out of the folder")
     if image_id not in sizes:
