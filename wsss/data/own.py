@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import write_labels_csv
 from wsss.data.own_labels import read_own_labels, ways_to_name
-from wsss.data.pictures import TURNED, opened, read_mask_png, write_mask_png
+from wsss.data.pictures import TURNED, opened, read_mask_png, save, write_mask_png
 from wsss.data.voc import SEEDS
 from wsss.errors import InputError
 from wsss.files import atomic_write
@@ -212,7 +212,7 @@ def _take(path: Path, folder: Path, image_id: str) -> None:
         jpeg.symlink_to(path.resolve())
     else:
         with atomic_write(png) as aside:
-            picture.save(aside, "PNG")
+            save(picture, aside, format="PNG")
 
 
 def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) -> set[str]:

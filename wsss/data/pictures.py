@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +114,14 @@ def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:
     picture = Image.fromarray(mask)
     picture.putpalette(voc_palette().tobytes())
     with atomic_write(path) as aside:
-        picture.save(aside, format="PNG")
+        save(picture, aside, format="PNG")
+
+
+def save(picture: Image.Image, path: Path, **how: Any) -> None:
+    """Write a picture as Pillow does, which by itself takes no notice of a disk that is full."""
+    held = io.BytesIO()
+    picture.save(held, **how)
+    path.write_bytes(held.getvalue())
 
 
 def voc_palette() -> NDArray[np.uint8]:
