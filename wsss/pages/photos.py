@@ -110,7 +110,7 @@ def show_sizes(folder: Path) -> Styler | Markdown:
     lines = Records(folder).table("study.csv", columns).rename(columns={"miou": "mIoU"})
     if lines.empty:
         return Markdown(NOTHING)
-    seconds = pd.to_numeric(lines["seconds"], errors="coerce")
+    seconds = pd.Series(pd.to_numeric(lines["seconds"], errors="coerce"))
     lines["seconds"] = seconds.map("{:.0f}".format)
     columns[columns.index("miou")] = "mIoU"
     return plain(pd.DataFrame(lines[columns].astype(str)), "sizes")
