@@ -7,7 +7,9 @@ given; any other name is refused. NumPy 1's, NumPy 2's and Python 2's pickles ar
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -49,7 +51,9 @@ def read_arrays(file: BinaryIO) -> Any:
     """
     where = getattr(file, "name", "<file>")
     try:
-        return _plain(_InertUnpickler(file, encoding="latin1").load(), {})
+        content = file.read()
+        _require_honest(content)
+        return _plain(_InertUnpickler(io.BytesIO(content), encoding="latin1").load(), {})
     except _RefusedError as error:
         raise pickle.UnpicklingError(f"{where}: {error}; only arrays are read") from None
     except Exception as error:  # damaged or hostile bytes may end an unpickler in any way
@@ -80,6 +84,13 @@ def read_npy(path: Path) -> Any:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise pickle.UnpicklingError(f"{path}: not a readable .npy ({reason:.200})") from error
     return content.item() if isinstance(content, np.ndarray) and content.size == 1 else content
+
+
+def _require_honest(content: bytes) -> None:
+    """Refuse a pickle that claims more than it holds: an unpickler makes room before it reads."""
+    for opcode, argument, _ in pickletools.genops(content):  # compares lengths with what is left
+        if opcode.name.endswith("PUT") and argument is not None and argument > len(content):
+            raise _RefusedError(f"the pickle asks for {argument} places in its memory")
 
 
 class _RefusedError(pickle.UnpicklingError):

@@ -154,6 +154,8 @@ def voc_numbers(classes: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def _check_labels(path: Path, label_map: NDArray[np.uint8], image_id: str, sizes: Sizes) -> None:
+    if not image_id.isprintable() or len(image_id.encode(errors="replace")) > 200:
+        raise InputError(f"{path.parent}: {image_id!r:.80} is no id that a file can have")
     if path.name != f"{image_id}.png" or image_id.startswith("."):
         raise InputError(f"{path}: {image_id!r} is no id, but a way out of the folder")
     if image_id not in sizes:
@@ -161,7 +163,7 @@ def _check_labels(path: Path, label_map: NDArray[np.uint8], image_id: str, sizes
     if label_map.shape != sizes[image_id]:
         height, width = sizes[image_id]
         raise InputError(f"{path}: {label_map.shape} labels for {height} rows of {width} pixels")
-    if (highest := int(label_map.max())) > len(VOC_CLASSES):
+    if (highest := int(label_map.max(initial=0))) > len(VOC_CLASSES):
         raise InputError(f"{path}: label {highest}; the server knows 0 to {len(VOC_CLASSES)}")
 
 

@@ -327,11 +327,12 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     write_mask_png(path, np.ones((2, 2), np.uint8))
     before = contents(tmp_path)
 
-    def half(self: Image.Image, target: Path, **_: object) -> None:
-        target.write_bytes(b"half")
+    def half(self: Path, content: bytes) -> None:
+        with self.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError("disk full")
 
-    monkeypatch.setattr(Image.Image, "save", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="disk full"):
         write_mask_png(path, np.zeros((2, 2), np.uint8))
     assert contents(tmp_path) == before

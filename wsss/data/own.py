@@ -17,7 +17,7 @@ from tqdm import tqdm
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import require_classes, write_labels_csv
 from wsss.data.own_labels import plain, read_own_labels, ways_to_name
-from wsss.data.pictures import TURNED, opened, read_image, write_mask_png
+from wsss.data.pictures import TURNED, opened, read_image, save, write_mask_png
 from wsss.data.suspicions import Seen
 from wsss.data.voc import SEEDS, VocFolder
 from wsss.errors import InputError
@@ -235,7 +235,7 @@ def _take(path: Path, folder: Path, image_id: str) -> None:
         jpeg.symlink_to(path.resolve())
     else:
         with atomic_write(png) as aside:
-            Image.fromarray(pixels).save(aside, "PNG")
+            save(Image.fromarray(pixels), aside, format="PNG")
 
 
 def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) -> set[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,12 +139,19 @@ def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:
     InputError
         The array is no mask; whatever was at `path` stays.
     """
-    if mask.ndim != 2 or mask.dtype != np.uint8:
+    if mask.ndim != 2 or mask.dtype != np.uint8 or not mask.size:
         raise InputError(f"{path}: a mask is (H, W) of uint8, this is {mask.shape} of {mask.dtype}")
     picture = Image.fromarray(mask)
     picture.putpalette(voc_palette().tobytes())
     with atomic_write(path) as aside:
-        picture.save(aside, format="PNG")
+        save(picture, aside, format="PNG")
+
+
+def save(picture: Image.Image, path: Path, **how: Any) -> None:
+    """Write a picture as Pillow does, which by itself takes no notice of a disk that is full."""
+    held = io.BytesIO()
+    picture.save(held, **how)
+    path.write_bytes(held.getvalue())
 
 
 def voc_palette() -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsss.data.labels import write_labels_csv
-from wsss.data.pictures import write_mask_png
+from wsss.data.pictures import save, write_mask_png
 from wsss.data.scene_look import (
     CLASSES,
     OBJECT_LOOK,
@@ -317,7 +317,8 @@ def _write_layout(
         ids = [f"scene_{split}_{i:04d}" for i in range(count)]
         for i, image_id in enumerate(ids):
             image, mask = draw_scene(np.random.default_rng([rng_seed, number, i]), look=look)
-            Image.fromarray(image).save(images / f"{image_id}.jpg", quality=95, subsampling=0)
+            how = {"format": "JPEG", "quality": 95, "subsampling": 0}
+            save(Image.fromarray(image), images / f"{image_id}.jpg", **how)
             write_mask_png(masks / f"{image_id}.png", mask)
             pixels = np.bincount(mask.ravel(), minlength=len(CLASSES) + 1)[1:]
             present.append(pixels >= MIN_LABEL_PIXELS)

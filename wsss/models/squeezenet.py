@@ -6,6 +6,7 @@ from collections import OrderedDict
 from pathlib import Path
 from pickle import UnpicklingError
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
@@ -87,6 +88,10 @@ def published_state(path: Path) -> dict[str, Tensor]:
             published = read_arrays(file)
     except UnpicklingError as error:
         raise InputError(str(error)) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if not isinstance(published, dict) or not all(map(_is_layer, published.items())):
+        raise InputError(f"{path}: holds other things than a kernel and a bias for each layer")
     modules = {"conv1": "features.0", "conv10": "classifier.1"}
     for fire, index in FIRES.items():
         for part, size in (("squeeze", "1x1"), ("expand1x1", ""), ("expand3x3", "")):
@@ -97,6 +102,13 @@ def published_state(path: Path) -> dict[str, Tensor]:
         state[f"{module}.weight"] = torch.from_numpy(kernel).permute(3, 2, 0, 1).contiguous()
         state[f"{module}.bias"] = torch.from_numpy(bias)
     return state
+
+
+def _is_layer(named: tuple[object, object]) -> bool:
+    match named:
+        case str(), [np.ndarray(ndim=4, dtype=kernel), np.ndarray(ndim=1, dtype=bias)]:
+            return kernel == bias == np.float32
+    return False
 
 
 def _trunk(output_stride: int) -> nn.Sequential:

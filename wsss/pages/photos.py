@@ -18,6 +18,7 @@ from wsss.pages.style import GREY, SMALL, TITLE, new_panels
 from wsss.pages.tables import name_of, plain
 from wsss.pages.text import spread
 from wsss.seeds import SEED_TYPES
+from wsss.stages import Records
 
 TWELVE = ("table5", "12: types x scales x networks", "With WST")
 CLEAN = ("table1", "0 (ground truth)", "One label")
@@ -105,12 +106,13 @@ def show_errors(recorded: pd.DataFrame) -> Styler | Markdown:
 
 def show_sizes(folder: Path) -> Styler | Markdown:
     """Show ``study.csv`` of a results folder, as ``scripts/study_photos.py`` writes it."""
-    path = folder / "study.csv"
-    if not path.is_file():
+    columns = ["images", "crop", "epochs", "steps", "miou", "seconds"]
+    lines = Records(folder).table("study.csv", columns).rename(columns={"miou": "mIoU"})
+    if lines.empty:
         return Markdown(NOTHING)
-    lines = pd.read_csv(path).rename(columns={"miou": "mIoU"})
-    lines["seconds"] = lines["seconds"].round().astype(int)
-    columns = ["images", "crop", "epochs", "steps", "mIoU", "seconds"]
+    seconds = pd.Series(pd.to_numeric(lines["seconds"], errors="coerce"))
+    lines["seconds"] = seconds.map("{:.0f}".format)
+    columns[columns.index("miou")] = "mIoU"
     return plain(pd.DataFrame(lines[columns].astype(str)), "sizes")
 
 
@@ -130,11 +132,13 @@ def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
         One line a training: mIoU as in the tables with the same random seed, after the longer
         training, the difference, and the share of true masks before and after.
     """
-    path = folder / "longer.csv"
-    if not path.is_file() or recorded.empty:
-        return Markdown(NOTHING)
     keys = [*CELL, "rng_seed"]
-    both = pd.read_csv(path).merge(recorded[[*keys, "miou"]], on=keys, suffixes=("", " short"))
+    longer = Records(folder).table("longer.csv", [*keys, "miou", "times"])
+    if longer.empty or recorded.empty:
+        return Markdown(NOTHING)
+    text = dict.fromkeys(keys, str)  # an odd line fits none
+    short = recorded[[*keys, "miou"]].astype(text)
+    both = longer.astype(text).merge(short, on=keys, suffixes=("", " short"))
     masks = both[(both[CELL] == list(CLEAN)).all(axis=1)]
     if masks.empty:
         return Markdown(NOTHING)

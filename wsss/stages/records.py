@@ -49,17 +49,17 @@ class Records:
     @cached_property
     def scores(self) -> pd.DataFrame:
         """Lines of ``scores.csv``."""
-        return self._read("scores.csv", [*SCORE, "rng_seed", "miou", "images"])
+        return self.table("scores.csv", [*SCORE, "rng_seed", "miou", "images"])
 
     @cached_property
     def traces(self) -> pd.DataFrame:
         """Lines of ``traces.csv``."""
-        return self._read("traces.csv", ["identity", "rng_seed", "epoch", "right", "wrong"])
+        return self.table("traces.csv", ["identity", "rng_seed", "epoch", "right", "wrong"])
 
     @cached_property
     def seeds(self) -> pd.DataFrame:
         """Lines of ``seeds.csv``."""
-        return self._read("seeds.csv", ["identity", "mIoU"])
+        return self.table("seeds.csv", ["identity", "mIoU"])
 
     @property
     def fingerprint(self) -> str | None:
@@ -102,16 +102,26 @@ class Records:
                 lines[line["identity"], line.get("testing")] = line  # pyright: ignore
         return lines
 
-    def _read(self, name: str, columns: Collection[str]) -> pd.DataFrame:
+    def table(self, name: str, columns: Collection[str]) -> pd.DataFrame:
+        """Read a CSV of the folder; without lines if there is none.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, lacks one of the `columns`, or holds what cannot be.
+        """
         path = None if self.folder is None else self.folder / name
         if path is None or not path.is_file():
             return pd.DataFrame(columns=list(columns))
         try:
-            frame = pd.read_csv(path, dtype={"row": str, "column": str})
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+            frame = pd.read_csv(path, dtype={"row": str, "column": str}, low_memory=False)
+        except (OSError, ValueError, OverflowError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path}: cannot be read as CSV ({reason:.200})") from error
         if absent := set(columns) - set(frame.columns):
             raise InputError(f"{path}: no column {min(absent)!r}; record it anew")
+        if not isinstance(frame.index, pd.RangeIndex):  # pandas has moved all by a column
+            raise InputError(f"{path}: its lines have more cells than titles; record it anew")
         _require_possible(path, frame)
         return frame
 
@@ -125,10 +135,13 @@ def _require_possible(path: Path, frame: pd.DataFrame) -> None:
             wrong &= frame[column].notna().to_numpy()
         if wrong.any():
             line = int(wrong.argmax())
+            value = f"{column} is {frame[column].iloc[line]!s:.20}"
             raise InputError(
-                f"{path}, line {line + 2}: {column} is {frame[column].iloc[line]}, which is not "
-                f"from 0 to {HIGHEST[column]}; record it anew"
+                f"{path}, line {line + 2}: {value}, which is not from 0 to {HIGHEST[column]}; "
+                "record it anew"
             )
+    if "identity" not in frame.columns:
+        return
     named = [each for each in (*SCORE, "epoch") if each in frame.columns]
     twice = frame.duplicated(named).to_numpy()
     if twice.any():

@@ -221,12 +221,14 @@ def _resume(
             if damaged := archive.testzip():  # torch itself does not compare checksums
                 raise ValueError(damaged)
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        kept = [state[name] for name in ("model", "optimizer", "history", "seconds")]
     except Exception as error:  # torch has no error of its own for a file that is cut or spoilt
         tqdm.write(f"{checkpoint}: {type(error).__name__}, the training starts anew", sys.stderr)
         return [], 0.0
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["history"], state["seconds"]
+    weights, steps, history, seconds = kept
+    model.load_state_dict(weights)
+    optimizer.load_state_dict(steps)
+    return history, seconds
 
 
 def _save(
