@@ -56,6 +56,13 @@ class Wiring:
         All choices.
     data : Path, optional
         Data folder, if the profile reads one.
+
+    Examples
+    --------
+    >>> from wsss.profiles import get_profile
+    >>> demo = Wiring(get_profile("demo"))
+    >>> [cams.scale for cams in demo.cams("plain")]
+    [2.0, 1.5, 1.25]
     """
 
     def __init__(self, profile: Profile, data: Path | None = None) -> None:

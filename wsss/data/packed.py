@@ -112,6 +112,13 @@ def pack(path: Path, arrays: Iterable[np.ndarray]) -> PackedArrays:
     ------
     InputError
         If the dtypes differ.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pack(Path(folder) / "a", iter([np.zeros((2, 3)), np.ones(1)])).shape(0)
+    (2, 3)
     """
     shapes: list[list[int]] = []
     dtype: np.dtype | None = None

@@ -54,6 +54,14 @@ def read_image(path: Path, *, turned: bool = False) -> NDArray[np.uint8]:
     """Read an image (H, W, 3) uint8 RGB as stored, or turned as the camera says (EXIF).
 
     `InputError` if it is missing, damaged, too large or of more than 8 bits a channel.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 2), 7).save(Path(folder, "a.png"))
+    ...     read_image(Path(folder, "a.png")).shape
+    (2, 4, 3)
     """
     with opened("image", path) as picture:
         if picture.mode.startswith("I") or picture.mode == "F":
@@ -89,7 +97,16 @@ def shrink(pixels: NDArray[np.uint8], longest_side: int | None) -> NDArray[np.ui
 
 
 def read_mask_png(path: Path) -> NDArray[np.uint8]:
-    """Read the indices (H, W) uint8 that a palette PNG, or a grey one, stores."""
+    """Read the indices (H, W) uint8 that a palette PNG, or a grey one, stores.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_mask_png(Path(folder, "a.png"), np.array([[0, 255]], np.uint8))
+    ...     read_mask_png(Path(folder, "a.png"))
+    array([[  0, 255]], dtype=uint8)
+    """
     with opened("mask", path) as picture:
         mode, stored = picture.mode, np.array(picture)
     if mode not in ("P", "L"):
@@ -106,6 +123,14 @@ def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:
     ------
     InputError
         The array is no mask; whatever was at `path` stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_mask_png(Path(folder, "a.png"), np.array([[0, 15]], np.uint8))
+    ...     np.array(Image.open(Path(folder, "a.png")).convert("RGB"))[0, 1].tolist()
+    [192, 128, 128]
     """
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise InputError(f"{path}: a mask is (H, W) of uint8, this is {mask.shape} of {mask.dtype}")

@@ -34,6 +34,11 @@ class Recipe:
         s of Eq. 6 where it is another than the profile's; not in the paper, whose s is 1.
     given : tuple of str
         Seeds of other methods beside these, see `wsss.stages.GivenSeeds`; not in the paper.
+
+    Examples
+    --------
+    >>> Recipe(("T", "C"), "multi", ("plain", "residual"))  # the paper's twelve seeds
+    Recipe(types=('T', 'C'), scales='multi', cam_networks=('plain', 'residual'), weighted=True, ...)
     """
 
     types: tuple[str, ...]
@@ -51,6 +56,11 @@ class PilotRecipe:
 
     The pilot comes before WST in the paper, so its labels are averaged (Eq. 4). Not in the paper:
     they may be `weighted` (Eq. 5), and the segmenter may start from random weights, `untrained`.
+
+    Examples
+    --------
+    >>> PilotRecipe(ratio=0.3, copies=4).segmenter
+    'plain'
     """
 
     ratio: float

@@ -1,4 +1,12 @@
-"""Tables 1-7 as data: every cell with the paper's figure beside the recipe that makes ours."""
+"""Tables 1-7 as data: every cell with the paper's figure beside the recipe that makes ours.
+
+Examples
+--------
+>>> list(TABLES), list(BESIDE)[0], list(TYPES)
+(['table1', ..., 'table7'], 'claim13', ['Threshold (T)', 'CRF (C)', 'Both (T + C)'])
+>>> EVERYTHING == get_table("table5").cells[-1].recipe
+True
+"""
 
 from __future__ import annotations
 
@@ -31,6 +39,12 @@ class Cell:
         The paper's mIoU on VOC 2012 val, in percent, from a single run; NaN if it has none.
     recipe : Recipe or PilotRecipe
         What the segmenter behind it is trained on.
+
+    Examples
+    --------
+    >>> cell = get_table("table5").cells[-1]
+    >>> cell.row, cell.column, cell.paper
+    ('12: types x scales x networks', 'With WST', 64.6)
     """
 
     row: str

@@ -45,16 +45,7 @@ def graph(
 ) -> list[Stage]:
     """List the distinct stages that some goals need, each after the ones it reads.
 
-    Parameters
-    ----------
-    goals : iterable of Stage
-        What is wanted in the end.
-    done : callable, optional
-        Tells what is there: it is left out, and so is what only it needed.
-
-    Returns
-    -------
-    list of Stage
+    What `done` tells is there is left out, and so is what only it needed.
 
     Examples
     --------
@@ -84,17 +75,15 @@ def graph(
 
 
 def together(stages: Sequence[Stage]) -> list[Task]:
-    """Gather stages that share work into tasks, each after those that it waits for.
+    """Gather stages, each listed after the ones it reads, into tasks: those that share work in one.
 
-    Parameters
-    ----------
-    stages : sequence of Stage
-        Each after the ones it reads, as `graph` lists them.
-
-    Returns
-    -------
-    list of tuples of Stage
-        A stage that shares nothing is alone.
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> blocks = [block for cams in lab.cams() for block in lab.seeds("T", cams).blocks]
+    >>> {len(task) for task in together(blocks)}  # of three scales
+    {3}
     """
     members: dict[str, list[Stage]] = defaultdict(list)
     for stage in stages:
@@ -148,6 +137,17 @@ def run(
     ------
     InputError
         The first one that a stage raised; what was finished before stays.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from wsss.stages import Scenes
+    >>> scenes = Scenes(train=1, val=1, pilot=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store(pathlib.Path(folder))
+    ...     run([scenes], store, workers=1, quiet=True)
+    ...     store.done(scenes)
+    True
     """
     todo = graph(goals, store.done)
     if not todo:
