@@ -2,8 +2,20 @@
 
 from wsss.paper.claims import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison
 from wsss.paper.literature import WORKS, Work
-from wsss.paper.recipes import Part, PilotRecipe, Recipe, Scales, Testing
-from wsss.paper.tables import BESIDE, EVERYTHING, TABLES, TYPES, Cell, Table, get_table
+from wsss.paper.tables import (
+    BESIDE,
+    EVERYTHING,
+    TABLES,
+    TYPES,
+    Cell,
+    Part,
+    PilotRecipe,
+    Recipe,
+    Scales,
+    Table,
+    Testing,
+    get_table,
+)
 
 __all__ = [
     "BESIDE",

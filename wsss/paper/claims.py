@@ -14,8 +14,19 @@ from math import inf
 from operator import itemgetter
 from typing import Literal
 
-from wsss.paper.recipes import PilotRecipe, Recipe
-from wsss.paper.tables import BOTH, EVERYTHING, PLAIN, RESIDUAL, TABLES, TWO, TYPES, C, T
+from wsss.paper.tables import (
+    BOTH,
+    EVERYTHING,
+    PLAIN,
+    RESIDUAL,
+    TABLES,
+    TWO,
+    TYPES,
+    C,
+    PilotRecipe,
+    Recipe,
+    T,
+)
 
 AnyRecipe = Recipe | PilotRecipe
 Kind = Literal["gain", "no gain", "share", "growth", "best", "weights"]
