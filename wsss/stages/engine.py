@@ -170,7 +170,13 @@ def run(
 
 
 def default_workers() -> int:
-    """One worker a core that this process may use, if each finds 2 GB; at least one a GPU."""
+    """One worker a core that this process may use, if each finds 2 GB; at least one a GPU.
+
+    Examples
+    --------
+    >>> default_workers() >= 1
+    True
+    """
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 
