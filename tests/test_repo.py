@@ -1,6 +1,9 @@
 """The files around the package agree with one another."""
 
 import ast
+import doctest
+import importlib
+import inspect
 import re
 import shutil
 import subprocess
@@ -8,6 +11,7 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any, get_origin
 
 import pytest
 import yaml
@@ -175,3 +179,49 @@ def test_the_wheel_carries_the_records_that_the_command_reads():
     assert carried == set(ROOT.glob("results/*/*.csv"))
     for folder, patterns in listed.items():
         assert all(p.startswith(folder.removeprefix("share/wsss/")) for p in patterns)
+
+
+def dotted(path: Path) -> str:
+    """Name of a module, by its file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def runs(value: Any) -> bool:
+    return inspect.isclass(value) or inspect.isfunction(value)
+
+
+def public_names() -> dict[str, Any]:
+    """What packages export and what the reference lists, by dotted name."""
+    pages = "".join(page.read_text() for page in sorted((ROOT / "book" / "api").glob("*.md")))
+    listed = re.findall(r"automodule:: (\S+)\n +:members:([^\n]*)", pages)
+    packages = [(dotted(path), "") for path in MODULES if path.name == "__init__.py"]
+    found: dict[str, Any] = {}
+    for name, members in [*packages, *listed]:
+        module = importlib.import_module(name)
+        own = [n for n, value in vars(module).items() if runs(value) and value.__module__ == name]
+        exported = getattr(module, "__all__", own if (name, members) in listed else [])
+        for each in members.replace(" ", "").split(",") if members else exported:
+            value = getattr(module, each)
+            if not each.startswith("_") and get_origin(value) is None:  # else a type, say a Literal
+                found[f"{getattr(value, '__module__', name)}.{each}"] = value
+    return found
+
+
+def test_every_public_name_has_a_doctest():
+    """Functions and classes have one of their own; a constant is used by some example."""
+    finder = doctest.DocTestFinder()
+    modules = (dotted(path) for path in MODULES if path.name != "__main__.py")
+    tests = [test for name in modules for test in finder.find(importlib.import_module(name))]
+    used = set(re.findall(r"\w+", "".join(e.source for test in tests for e in test.examples)))
+    names = public_names()
+    assert len(names) > 180
+    lacking = [
+        name
+        for name, value in names.items()
+        if not (
+            any(test.examples for test in finder.find(value, name))
+            if runs(value)
+            else name.rpartition(".")[2] in used
+        )
+    ]
+    assert lacking == []

@@ -184,6 +184,15 @@ def infer_cams(
     list of (P, h, w) float16
         For every image the normalised maps of its P present classes, at the features. The last
         feature may lie up to a stride beyond the image (see `wsss.grid`), and the maximum on it.
+
+    Examples
+    --------
+    >>> from wsss.models import get_model
+    >>> model = get_model("vgg16_scenes", head="cam", num_classes=3)
+    >>> photo = np.zeros((64, 64, 3), np.uint8)
+    >>> present = np.array([[True, False, True]])
+    >>> [cam.shape for cam in infer_cams(model, [photo], present, scale=0.5)]
+    [(2, 9, 9)]
     """
     prepare(model)
     weight = model.classifier.weight.flatten(1)
@@ -232,6 +241,12 @@ def cam_at_pixels(
     -------
     (C, H, W) float32
         In [0, 1].
+
+    Examples
+    --------
+    >>> maps, present = np.ones((1, 2, 2), np.float16), np.array([False, True])
+    >>> cam_at_pixels(maps, present, (5, 5), scale=1.0, output_stride=4).mean((1, 2))
+    tensor([0., 1.])
     """
     cam = torch.zeros(len(present), *size)
     values = torch.from_numpy(np.array(maps, np.float32))

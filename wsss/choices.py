@@ -26,6 +26,11 @@ class DataChoices:
         Split whose images and image-level labels are learnt from, and that seeds are made for.
     seeds_scored_on : str
         Part of it whose masks score the seeds; where a data folder has no such split, all of it.
+
+    Examples
+    --------
+    >>> DataChoices(Scenes(), train="pilot").seeds_scored_on
+    'train'
     """
 
     source: Scenes | Photos
@@ -46,6 +51,13 @@ class Training:
         How they are trained, and how their samples are varied.
     other_schedules : mapping
         Of parts that are not trained by `schedule`.
+
+    Examples
+    --------
+    >>> usual, longer = (Schedule(steps=n, batch_size=4, lr=0.01) for n in (10, 20))
+    >>> training = Training({}, usual, Augmentation(crop=65), {"residual": longer})
+    >>> training.schedule_of("plain").steps, training.schedule_of("residual").steps
+    (10, 20)
     """
 
     networks: Mapping[Part, NetworkSpec]
@@ -72,6 +84,11 @@ class CamChoices:
     renormalise : bool
         Whether maps merged over scales are divided by their maximum once more, so that a threshold
         keeps its meaning. Not in the paper; irn's code does so with the sum of its scales.
+
+    Examples
+    --------
+    >>> CamChoices(scales=(1.0, 0.5)).renormalise
+    True
     """
 
     scales: tuple[float, ...] = (1.0, 0.75, 0.5)
@@ -127,6 +144,11 @@ class Weighting:
         s of Eq. 6 (Sec. 4.5: 1).
     unknown : {"counted", "left_out"}
         What a seed that does not know a pixel does to the others (not in the paper).
+
+    Examples
+    --------
+    >>> Weighting(unknown="left_out")
+    Weighting(sharpness=1.0, unknown='left_out')
     """
 
     sharpness: float = 1.0
@@ -145,6 +167,11 @@ class PilotChoices:
         Split whose masks are spoiled.
     blocks : (float, float)
         Sides of the noise's blocks, as shares of the square root of the foreground's area.
+
+    Examples
+    --------
+    >>> PilotChoices(Schedule(steps=10, batch_size=4, lr=0.01)).blocks
+    (0.05, 0.3)
     """
 
     schedule: Schedule
@@ -166,6 +193,13 @@ class Profile:
         See their types.
     testing : {"single", "crf", "ms", "ms+crf"}
         How the segmenters of all tables are tested.
+
+    Examples
+    --------
+    >>> from wsss.paper import get_table
+    >>> from wsss.profiles import demo
+    >>> all(demo().casts(cell.recipe) for cell in get_table("table5").cells)
+    True
     """
 
     name: str

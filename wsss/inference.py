@@ -91,6 +91,14 @@ def predict(
     Returns
     -------
     list of (H, W) uint8
+
+    Examples
+    --------
+    >>> from wsss.models import get_model
+    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=3)
+    >>> photos = [np.zeros((64, 64, 3), np.uint8), np.zeros((40, 64, 3), np.uint8)]
+    >>> [labels.shape for labels in predict(model, photos, Protocol((1.0, 0.5), flip=True))]
+    [(64, 64), (40, 64)]
     """
     protocol = protocol or Protocol()
     labels: list[np.ndarray] = [np.empty(0)] * len(images)
@@ -121,6 +129,14 @@ def infer_labels(
     ------
     (int, (H, W) uint8, (H, W) uint8)
         Index of an image, and its labels; every image once, not in order.
+
+    Examples
+    --------
+    >>> from wsss.models import get_model
+    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=3)
+    >>> photos = [np.zeros((64, 64, 3), np.uint8), np.zeros((40, 64, 3), np.uint8)]
+    >>> sorted(i for i, before, after in infer_labels(model, photos, Protocol()))
+    [0, 1]
     """
     on_gpu = model.classifier.weight.device.type != "cpu"
     threads = threads or ((os.cpu_count() or 1) if on_gpu and protocol.crf else 1)
@@ -197,6 +213,14 @@ def infer_logits(
     ------
     (int, (L, H, W) float32)
         Index of an image and its logits; every image once, not in order.
+
+    Examples
+    --------
+    >>> from wsss.models import get_model
+    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=3)
+    >>> photos = [np.zeros((64, 64, 3), np.uint8), np.zeros((40, 64, 3), np.uint8)]
+    >>> {i: tuple(logits.shape) for i, logits in infer_logits(model, photos, Protocol())}
+    {0: (3, 64, 64), 1: (3, 40, 64)}
     """
     prepare(model)
     stride = model.output_stride

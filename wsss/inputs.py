@@ -22,6 +22,12 @@ def prepare(model: Network) -> Network:
 
     The layout changes results by rounding alone and makes convolutions on a CPU faster
     (``benchmarks/cams.py``).
+
+    Examples
+    --------
+    >>> from wsss.models import get_model
+    >>> prepare(get_model("vgg16_scenes", head="cam", num_classes=3)).training
+    False
     """
     return model.eval().to(memory_format=torch.channels_last)
 
@@ -45,7 +51,13 @@ def batches_of_one_shape(shapes: Iterable[tuple[int, ...]], batch_size: int) -> 
 def input_lengths(
     image: np.ndarray, scales: Sequence[float], output_stride: int
 ) -> tuple[int, ...]:
-    """Heights and widths of an image's inputs: images that share them share their batches."""
+    """Heights and widths of an image's inputs: images that share them share their batches.
+
+    Examples
+    --------
+    >>> input_lengths(np.zeros((64, 80, 3)), [1.0, 0.5], output_stride=8)
+    (65, 81, 33, 41)
+    """
     return tuple(
         padded_length(scaled_length(length, scale), output_stride)
         for scale in scales
@@ -59,6 +71,13 @@ def network_input(
     """Normalise, resize, mirror and pad (with the mean) images whose inputs have one shape.
 
     They come back on the network's device, channels last.
+
+    Examples
+    --------
+    >>> from wsss.models import get_model
+    >>> model = get_model("vgg16_scenes", head="cam", num_classes=3)
+    >>> network_input(model, [np.zeros((64, 80, 3), np.uint8)], 0.5).shape
+    torch.Size([1, 3, 33, 41])
     """
     height, width = input_lengths(images[0], [scale], model.output_stride)
     device = model.classifier.weight.device  # bytes travel, and become floats there
@@ -75,6 +94,12 @@ def network_input(
 
 
 def at_pixels(maps: Tensor, size: tuple[int, int], scale: float, output_stride: int) -> Tensor:
-    """Interpolate the maps of a network that saw an image resized by `scale` to its pixels."""
+    """Interpolate the maps of a network that saw an image resized by `scale` to its pixels.
+
+    Examples
+    --------
+    >>> at_pixels(torch.tensor([[0.0, 1.0]]), (2, 5), scale=1.0, output_stride=4)[0]
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     rows, columns = (feature_spacing(length, scale, output_stride) for length in size)
     return to_pixels(maps, (rows, columns), size)

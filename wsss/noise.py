@@ -1,8 +1,17 @@
-"""Hand-made label noise of the pilot experiment: foreground turned to background (Sec. 3)."""
+"""Label noise (Sec. 3): that of the pilot experiment, and what K noisy labels are worth.
+
+The paper argues for two labels and two classes. Here a pixel has one true label out of L and gets K
+labels, each wrong with probability r, independently of one another and of everything else; what is
+wrong is any of the other L - 1 labels alike. Noise that only turns foreground to background is the
+case L = 2 on the pixels of the foreground, and no noise on the others.
+"""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.polynomial import polynomial
 
 from wsss.errors import InputError
 
@@ -80,3 +89,142 @@ def block_noise(
         foreground.flat[block] = False
         left -= len(block)
     return noisy
+
+
+def draw_labels(
+    pixels: int, copies: int, ratio: float, num_labels: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw noisy labels of pixels whose true label is 0.
+
+    Parameters
+    ----------
+    pixels, copies, num_labels : int
+        N, K and L.
+    ratio : float
+        r, the probability of a wrong label.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    (K, N) uint8
+        Labels in [0, L - 1].
+
+    Examples
+    --------
+    >>> draw_labels(6, 2, 0.5, 3, np.random.default_rng(0))
+    array([[0, 2, 2, 1, 0, 0],
+           [0, 0, 0, 0, 0, 2]], dtype=uint8)
+    """
+    shape = copies, pixels
+    wrong = rng.random(shape) < ratio
+    return (wrong * rng.integers(1, num_labels, shape)).astype(np.uint8)
+
+
+def plurality(copies: int, ratio: float, num_labels: int) -> tuple[float, float]:
+    """Compute how likely the true label outvotes every other, and how likely one outvotes it.
+
+    With j votes for the true label, the K - j others fall on L - 1 labels, none above a cap m with
+    probability (K - j)! / (L - 1)^(K - j) times the coefficient of x^(K - j) in
+    (Σ_{i≤m} x^i / i!)^(L - 1).
+
+    Parameters
+    ----------
+    copies, num_labels : int
+        K and L.
+    ratio : float
+        r.
+
+    Returns
+    -------
+    right, wrong : float
+        Their ratio generalises the paper's (1 - r)² / r². What is left are ties of the true label
+        with another; a tie of two others above it counts as wrong.
+
+    Examples
+    --------
+    The paper's two cases, r = 0.3: one label, and two of two classes.
+
+    >>> [round(p, 4) for p in plurality(1, 0.3, 2)]
+    [0.7, 0.3]
+    >>> [round(p, 4) for p in plurality(2, 0.3, 2)]
+    [0.49, 0.09]
+
+    References
+    ----------
+    Fan et al., Sec. 3.
+    """
+    right = wrong = 0.0
+    for j in range(copies + 1):
+        chance = _binomial(copies, j, 1 - ratio)
+        right += chance * _none_above(j - 1, copies - j, num_labels - 1)
+        wrong += chance * (1 - _none_above(j, copies - j, num_labels - 1))
+    return right, wrong
+
+
+def right_share(
+    copies: int,
+    ratio: float,
+    num_labels: int,
+    *,
+    sharpness: float = 0.0,
+    accuracy: float = 1.0,
+) -> float:
+    """Compute the share of a pixel's weight that Eq. 5 is expected to put on the true label.
+
+    With e = exp(s), j votes for the true label and m for the label predicted, the share is
+    e j / (K + (e - 1) j) if the prediction is right and j / (K + (e - 1) m) if it is not. Without
+    weights, s = 0, it is 1 - r for any K.
+
+    Parameters
+    ----------
+    copies, num_labels : int
+        K and L.
+    ratio : float
+        r.
+    sharpness : float
+        s of Eq. 6.
+    accuracy : float
+        Probability that the network predicts the true label, independently of the K labels; else
+        it predicts any of the others alike.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> round(right_share(2, 0.3, 2, sharpness=1.0, accuracy=0.9), 4)
+    0.7776
+    >>> round(right_share(2, 0.3, 2), 4)
+    0.7
+
+    References
+    ----------
+    Fan et al., Sec. 4.5, Eq. 5-7.
+    """
+    boost = math.expm1(sharpness)
+    share = 0.0
+    for j in range(copies + 1):
+        chance = _binomial(copies, j, 1 - ratio)
+        share += chance * accuracy * (1 + boost) * j / (copies + boost * j)
+        for m in range(copies - j + 1):
+            on_predicted = _binomial(copies - j, m, 1 / (num_labels - 1))
+            share += chance * (1 - accuracy) * on_predicted * j / (copies + boost * m)
+    return share
+
+
+def _binomial(count: int, successes: int, chance: float) -> float:
+    return math.comb(count, successes) * chance**successes * (1 - chance) ** (count - successes)
+
+
+def _none_above(cap: int, votes: int, num_labels: int) -> float:
+    """Probability that votes thrown at random on labels put none above a cap."""
+    if cap < 0:
+        return 0.0
+    one = [1 / math.factorial(i) for i in range(min(cap, votes) + 1)]
+    series = polynomial.polypow(one, num_labels)
+    if votes >= len(series):
+        return 0.0
+    return float(series[votes]) * math.factorial(votes) / num_labels**votes

@@ -39,7 +39,14 @@ WITH_CRF: Mapping[Testing, Testing] = {"single": "crf", "ms": "ms+crf"}
 
 
 class Asked(NamedTuple):
-    """One number of a table, and the stage that it is read from."""
+    """One number of a table, and the stage that it is read from.
+
+    Examples
+    --------
+    >>> asked = Pipeline("demo", rng_seeds=0).asked("table5")[0]
+    >>> asked.table.name, asked.rng_seed, asked.testing, asked.stage.name
+    ('table5', 0, 'single', 'segmenter_score')
+    """
 
     table: Table
     cell: Cell
@@ -78,6 +85,12 @@ class Pipeline(Wiring):
     ------
     InputError
         If there is no such profile, or the data folder cannot be read.
+
+    Examples
+    --------
+    >>> lab = Pipeline("demo", rng_seeds="0 1")
+    >>> lab.rng_seeds, len(lab.labels(lab.richest))
+    ((0, 1), 12)
     """
 
     def __init__(

@@ -38,6 +38,13 @@ class SavedSegmenter:
         Names of the labels 1 to C; 0 is background.
     longest_side : int or None
         To which photos are shrunk before the network sees them, as in its training.
+
+    Examples
+    --------
+    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=3)
+    >>> photo = np.zeros((50, 100, 3), np.uint8)
+    >>> SavedSegmenter(model, ("cat", "dog"), longest_side=64).predict([photo])[0].shape
+    (50, 100)
     """
 
     network: Network
@@ -81,6 +88,15 @@ def save_segmenter(
         See `SavedSegmenter`.
     folder : Path
         Written anew.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_segmenter(model, "vgg16_scenes", ("cat", "dog"), 320, Path(folder))
+    ...     load_segmenter(folder).classes
+    ('cat', 'dog')
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.save({key: value.cpu() for key, value in network.state_dict().items()}, folder / WEIGHTS)
@@ -101,6 +117,13 @@ def load_segmenter(folder: str | Path) -> SavedSegmenter:
     ------
     InputError
         If the folder is none, was changed since, or names a network that there is not.
+
+    Examples
+    --------
+    >>> load_segmenter("no-such-folder")
+    Traceback (most recent call last):
+    ...
+    wsss.errors.InputError: no-such-folder: no saved segmenter; `wsss train` writes one to OUT/model
     """
     folder = Path(folder)
     if (folder / "model" / ABOUT).is_file():
@@ -176,6 +199,15 @@ def export_onnx(saved: SavedSegmenter, path: str | Path) -> None:
     ------
     InputError
         If the package onnx is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_onnx(SavedSegmenter(model, ("cat",), None), Path(folder) / "cat.onnx")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['cat.onnx']
     """
     try:
         import onnx

@@ -30,7 +30,13 @@ from wsss.training import Schedule
 
 
 def demo() -> Profile:
-    """Drawn scenes and narrow networks: the whole paper on two cores in minutes."""
+    """Drawn scenes and narrow networks: the whole paper on two cores in minutes.
+
+    Examples
+    --------
+    >>> demo().classifier.networks["plain"].name
+    'vgg16_scenes'
+    """
     # Not in the paper. With batches of 8 at this rate clean masks taught 83 mIoU, with batches of 4
     # 77 at half the rate and 65 at this one (one random seed each). 600 steps over 480 scenes
     # halved the spread over random seeds that 480 steps over 240 left; see the book, the recipe.
@@ -94,6 +100,11 @@ def photo() -> Profile:
     SqueezeNet 1.1 plays VGG16's part, EfficientNet-Lite0 that of ResNet38 and ResNet101. The photos
     are seen at a longest side of 320 pixels, and 1,261 of the 3,131 that show an animal are learnt
     from: VOC's own 437, and others until there are 250 of each class.
+
+    Examples
+    --------
+    >>> photo().classifier.networks["plain"].name, photo().data.source.longest_side
+    ('squeezenet1_1', 320)
     """
     # Steps, crop and number of photos: results/photo/study.csv; see the book, real photos.
     schedule = Schedule(
@@ -157,6 +168,11 @@ def own(
         To which photos are shrunk.
     splits : tuple of str
         Those that are read; seeds need no photos held out.
+
+    Examples
+    --------
+    >>> own(steps=100, photos=5).classifier.schedule.batch_size
+    5
     """
     base = photo()
     schedule = replace(base.classifier.schedule, steps=steps)
@@ -178,6 +194,11 @@ def paper() -> Profile:
 
     Each value stands in Sec. 5.2 unless its source is named: "authors" is other code of the first
     author (ICD, CIAN, MCIC), "field" what most code of the field has, both read as evidence.
+
+    Examples
+    --------
+    >>> paper().testing, paper().classifier.networks["plain"].name
+    ('ms+crf', 'vgg16')
     """
     schedule = Schedule(
         epochs=20, batch_size=16, lr=1e-3, head_multiplier=10.0, power=0.9, decay_every="epoch",
@@ -227,7 +248,13 @@ def paper() -> Profile:
 
 
 def smoke() -> Profile:
-    """Run the demo's code on a handful of scenes: for tests, its numbers mean nothing."""
+    """Run the demo's code on a handful of scenes: for tests, its numbers mean nothing.
+
+    Examples
+    --------
+    >>> smoke().data.source.train, smoke().cams == demo().cams
+    (8, True)
+    """
     profile = demo()
     short = replace(profile.segmenter.schedule, epochs=1)
     return replace(

@@ -123,6 +123,11 @@ class U2NetP:
     ------
     InputError
         If the weights' package or onnxruntime is not installed, or the file differs.
+
+    Examples
+    --------
+    >>> U2NetP()(np.zeros((40, 60, 3), np.uint8)).shape
+    (40, 60)
     """
 
     SIDE = 320
@@ -177,6 +182,14 @@ def read_saliency(folder: str | Path, image_id: str, size: tuple[int, int]) -> N
     ------
     InputError
         If the file is missing, damaged, not 8-bit grey, or of another size than the image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (3, 1), 51).save(Path(folder, "a.png"))
+    ...     read_saliency(folder, "a", (1, 3))
+    array([[0.2, 0.2, 0.2]], dtype=float32)
     """
     path = _map_path(folder, image_id)
     with opened("saliency map", path) as file:
@@ -199,6 +212,14 @@ def maps_fingerprint(
 
     With a `cache`, see `wsss.files.remembered`, what has not changed is not read again.
     `InputError` if a map is missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.png").write_bytes(b"map")
+    ...     maps_fingerprint(folder, ["a"])[:8]
+    '1997a67f'
     """
     ids = list(image_ids)
     paths = [Path(folder, f"{image_id}.png") for image_id in ids]

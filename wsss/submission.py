@@ -57,6 +57,19 @@ def predict_full_size(
     ------
     image_id, labels
         (H, W) uint8 labels of the segmenter, of the size of the stored photo, by the nearest pixel.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from wsss.data.scenes import write_scenes
+    >>> from wsss.models import get_model
+    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_scenes(Path(folder), train=1, val=1, pilot=1, rng_seed=0)
+    ...     photos = VocFolder(folder)
+    ...     found = predict_full_size(model, photos, photos.ids("val"), Protocol(), longest_side=32)
+    ...     [labels.shape for _, labels in found]
+    [(64, 64)]
     """
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]

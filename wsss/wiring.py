@@ -63,6 +63,13 @@ class Wiring:
         In what the networks compute instead of the profile's float32: that, TF32 in the
         convolutions of a GPU, or bfloat16. Each has results of its own. By default TF32 where this
         process sees a GPU, as torch has it, else float32.
+
+    Examples
+    --------
+    >>> from wsss.profiles import get_profile
+    >>> demo = Wiring(get_profile("demo"))
+    >>> [cams.scale for cams in demo.cams("plain")]
+    [2.0, 1.5, 1.25]
     """
 
     def __init__(

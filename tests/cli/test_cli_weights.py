@@ -7,7 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from wsss.cli.weights import weights_app
+from wsss.cli.data import weights_app
 from wsss.errors import InputError
 from wsss.models import NETWORKS, get_model, resnet101, vgg
 from wsss.models.loading import learnt_names

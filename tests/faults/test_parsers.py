@@ -16,7 +16,6 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -244,9 +243,6 @@ def segmenter(path: Path) -> None:
     load_segmenter(path.parent)
 
 
-needs_own_process = pytest.mark.skipif(
-    find_spec("wsss.data.sbd") is None, reason="SciPy's reader would end this process"
-)
 PARSERS = [
     Parser("labels.csv", text("labels.csv", "id,cat,dog\na,1,0\nb,0,1\n"),
            lambda path: find_labels(path, [], ["dog", "cat"]), TABLES),
@@ -265,8 +261,7 @@ PARSERS = [
     Parser("cls_labels.npy", npy, lambda path: find_labels(path, [], VOC_CLASSES), NPYS),
     Parser("irn.npy", irn, lambda path: read_dict_seed(path, (2, 3)), NPYS),
     Parser(".params", params, read_params),
-    Parser(".mat", mat, lambda path: SbdFolder(path.parent).mask(path.stem),
-           marks=(needs_own_process,)),
+    Parser(".mat", mat, lambda path: SbdFolder(path.parent).mask(path.stem)),
     Parser("packed index", packed, read_packed, JSONS),
     Parser("saliency", grey, lambda path: read_saliency(path.parent, "a", (4, 6)), PNGS),
     Parser("mask", mask, read_mask_png, PNGS),
@@ -287,7 +282,7 @@ PARSERS = [
     Parser("model.pt", state_dict, read_state_dict, STATES, makes_room=True),
     Parser("old.pth", legacy, read_state_dict, STATES, makes_room=True),
     Parser("w.pkl", pickled, published_state, PICKLES),
-    Parser("model.json", sealed, segmenter, JSONS, marks=(needs_own_process,)),
+    Parser("model.json", sealed, segmenter, JSONS),
     Parser("cache", text("cache.json", '{"a": "b"}'),
            lambda path: remembered(path, "what", [], lambda: "computed"), JSONS),
     Parser("adopted.json", text("adopted.json", '{"dataset": "VOC 2012", "classes": null}'),

@@ -86,6 +86,13 @@ def reproduce(
     InputError
         If there are no notebooks, one cannot be read or does not declare a parameter, or another
         process runs them. Nothing has run then.
+
+    Examples
+    --------
+    >>> reproduce(Path("no-such-clone"))
+    Traceback (most recent call last):
+    ...
+    wsss.errors.InputError: no notebooks in ...: the book is made in a clone
     """
     from dask.system import CPU_COUNT
 
@@ -288,6 +295,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0, 1 if a notebook failed, 2 if nothing could be started, 130 if interrupted.
+
+    Examples
+    --------
+    >>> main(["--profile", "not a name"])  # and says why on stderr
+    2
     """
     parser = argparse.ArgumentParser(
         prog="python -m wsss.book",

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from wsss.cli.data import data_app
+from wsss.cli.data import data_app, weights_app
 from wsss.cli.export import export_voc_test
 from wsss.cli.options import (
     ClassesOption,
@@ -23,10 +23,8 @@ from wsss.cli.options import (
     names,
 )
 from wsss.cli.own import seeds, train
-from wsss.cli.reproduce import reproduce
+from wsss.cli.reproduce import reproduce, verify
 from wsss.cli.segment import evaluate, export, look, predict
-from wsss.cli.verify import verify
-from wsss.cli.weights import weights_app
 from wsss.errors import told_in_one_line
 
 app = typer.Typer(

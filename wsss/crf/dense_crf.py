@@ -54,6 +54,8 @@ class DenseCRF:
     >>> unary = -np.log(np.stack([score, 1 - score]))[None, :, None]
     >>> DenseCRF()(image, unary).argmax(1)
     array([[[0, 0, 0, 1, 1, 1]]])
+    >>> DenseCRF() == PRESETS["seed"]
+    True
 
     References
     ----------

@@ -93,6 +93,14 @@ def sample_image(
     Returns
     -------
     (crop, crop, 3) uint8
+
+    Examples
+    --------
+    >>> image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    >>> sample_image(image, np.array([[1.0, 0, 0], [0, 1, 0]]), 3, (9, 9, 9))[..., 0]
+    array([[0, 3, 9],
+           [6, 9, 9],
+           [9, 9, 9]], dtype=uint8)
     """
     return cv2.warpAffine(
         image,

@@ -67,7 +67,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What one split of a data folder holds; each tuple names image ids."""
+    """What one split of a data folder holds; each tuple names image ids.
+
+    Examples
+    --------
+    >>> print(SplitReport("val", ("a", "b"), (), ("b",), (), (), {"cat": 2}, {"cat": 1}))
+    val: 2 images, 1 without mask
+      cat                 2 by labels      1 by masks
+    """
 
     name: str
     ids: tuple[str, ...]
@@ -100,7 +107,15 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class FolderReport:
-    """Outcome of a check: the splits, what was found, and notes to know."""
+    """Outcome of a check: the splits, what was found, and notes to know.
+
+    Examples
+    --------
+    >>> found = Finding("error", "list", "a.txt", "empty", "fill it")
+    >>> print(FolderReport("mine", (), (found,), ()))
+    problem: a.txt: empty; fill it
+    mine: 1 problem in 0 splits
+    """
 
     root: str
     splits: tuple[SplitReport, ...]
@@ -157,6 +172,16 @@ def check_folder(root: str | Path, classes: Sequence[str] | None = None) -> Fold
     all lack masks, or all lack labels, is noted, for it can still serve (training needs no masks,
     evaluation no labels); one where only some do is an error. What a choice of classes leaves out
     is noted as well. `InputError` as in `VocFolder`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from wsss.data.scenes import write_scenes
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_scenes(Path(folder), train=1, val=1, pilot=1, rng_seed=0)
+    ...     report = check_folder(folder)
+    >>> report.ok, [len(split.ids) for split in report.splits]
+    (True, [1, 1, 1])
     """
     folder, whole = VocFolder(root, classes), VocFolder(root)
     found: dict[Finding, None] = {}  # ordered, and each once if splits share images

@@ -83,6 +83,8 @@ def read_labels(
     ...     read_labels(path, ["b", "a"], ["dog", "cat"])
     array([[ True,  True],
            [False,  True]])
+    >>> VOC_CLASSES[7], VOC_CLASSES[11]
+    ('cat', 'dog')
     """
     rows = find_labels(source, ids, classes, columns=columns, difficult=difficult)
     missing = [image_id for image_id in ids if image_id not in rows]

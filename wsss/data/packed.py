@@ -124,6 +124,13 @@ def pack(path: Path, arrays: Iterable[np.ndarray], *, runs: bool = False) -> Pac
     ------
     InputError
         If the dtypes differ, or runs of others than uint8 are asked for.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pack(Path(folder) / "a", iter([np.zeros((2, 3)), np.ones(1)])).shape(0)
+    (2, 3)
     """
     shapes: list[list[int]] = []
     counts: list[int] = []

@@ -56,6 +56,14 @@ def read_image(path: Path, *, turned: bool = False) -> NDArray[np.uint8]:
     """Read an image (H, W, 3) uint8 RGB as stored, or turned as the camera says (EXIF).
 
     `InputError` if it is missing, damaged, too large or of more than 8 bits a channel.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 2), 7).save(Path(folder, "a.png"))
+    ...     read_image(Path(folder, "a.png")).shape
+    (2, 4, 3)
     """
     with opened("image", path) as picture:
         if picture.mode.startswith("I") or picture.mode == "F":
@@ -100,6 +108,14 @@ def read_mask_png(path: Path, classes: int | None = None) -> NDArray[np.uint8]:
     classes : int, optional
         How many foreground classes it may show: then indices whose colours are those of other
         ones among them, in VOC's palette, are refused: an editor has renumbered them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_mask_png(Path(folder, "a.png"), np.array([[0, 255]], np.uint8))
+    ...     read_mask_png(Path(folder, "a.png"))
+    array([[  0, 255]], dtype=uint8)
     """
     with opened("mask", path) as picture:
         mode, stored = picture.mode, np.array(picture)
@@ -138,6 +154,14 @@ def write_mask_png(path: str | Path, mask: NDArray[np.uint8]) -> None:
     ------
     InputError
         The array is no mask; whatever was at `path` stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_mask_png(Path(folder, "a.png"), np.array([[0, 15]], np.uint8))
+    ...     np.array(Image.open(Path(folder, "a.png")).convert("RGB"))[0, 1].tolist()
+    [192, 128, 128]
     """
     if mask.ndim != 2 or mask.dtype != np.uint8 or not mask.size:
         raise InputError(f"{path}: a mask is (H, W) of uint8, this is {mask.shape} of {mask.dtype}")

@@ -66,6 +66,11 @@ class SceneClass:
     pattern
         A key of ``PATTERNS``. Patterns keep upright whatever the angle of the object, so that
         stripes and bands stay two classes.
+
+    Examples
+    --------
+    >>> CLASSES[0].name, CLASSES[0].pattern in PATTERNS
+    ('red_stripes', True)
     """
 
     name: str
@@ -144,6 +149,11 @@ class SceneLook:
         object's, so that a CRF takes them for one.
     likeness
         How far `camouflage` and `touching` pull, from 0 (not at all) to 1 (the same colour).
+
+    Examples
+    --------
+    >>> round(sum(SceneLook().object_counts), 6), OBJECT_LOOK.object_counts
+    (1.0, (1.0,))
     """
 
     object_counts: tuple[float, ...] = (0.60, 0.35, 0.05)

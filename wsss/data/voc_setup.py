@@ -32,7 +32,15 @@ _ID = re.compile(r"\d{4}_\d{6}")
 
 @dataclass(frozen=True)
 class Adopted:
-    """What `adopt_voc` made: images and masks of each split, and notes to know."""
+    """What `adopt_voc` made: images and masks of each split, and notes to know.
+
+    Examples
+    --------
+    >>> print(Adopted(Path("voc"), {"val": (1449, 1449)}, ("no test",)))
+    val              1449 images   1449 masks
+    note: no test
+    voc
+    """
 
     root: Path
     counts: dict[str, tuple[int, int]]
@@ -94,6 +102,13 @@ def adopt_voc(
     InputError
         If something is missing or damaged, train_aug has images of val, or `out` holds other data:
         lists, labels or masks of SBD that an earlier call was given are never replaced.
+
+    Examples
+    --------
+    >>> adopt_voc("no-such-folder", "voc")
+    Traceback (most recent call last):
+    ...
+    wsss.errors.InputError: no-such-folder: no VOC 2012; give the folder that holds ...
     """
     source, out = _voc2012(Path(devkit)), Path(out)
     unknown = [name for name in classes or () if name not in VOC_CLASSES]

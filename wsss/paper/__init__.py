@@ -2,37 +2,30 @@
 
 from wsss.paper.claims import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison
 from wsss.paper.literature import WORKS, Work
-from wsss.paper.recipes import Part, PilotRecipe, Recipe, Scales, Testing
 from wsss.paper.tables import (
     BESIDE,
-    BOTH,
     EVERYTHING,
-    PLAIN,
-    RESIDUAL,
     TABLES,
-    TWO,
     TYPES,
-    C,
     Cell,
-    T,
+    Part,
+    PilotRecipe,
+    Recipe,
+    Scales,
     Table,
+    Testing,
     get_table,
 )
 
 __all__ = [
     "BESIDE",
-    "BOTH",
     "BOUNDS",
     "CLAIMS",
     "EVERYTHING",
-    "PLAIN",
-    "RESIDUAL",
     "TABLES",
-    "TWO",
     "TYPES",
     "WORKS",
     "AnyRecipe",
-    "C",
     "Cell",
     "Claim",
     "Comparison",
@@ -40,7 +33,6 @@ __all__ = [
     "PilotRecipe",
     "Recipe",
     "Scales",
-    "T",
     "Table",
     "Testing",
     "Work",

@@ -1,4 +1,10 @@
-"""The fourteen claims of the paper as data: what each compares, and what it claims of that."""
+"""The fourteen claims of the paper as data: what each compares, and what it claims of that.
+
+Examples
+--------
+>>> CLAIMS[0].kind, BOUNDS["share"]
+('gain', (85.0, 95.0))
+"""
 
 from __future__ import annotations
 
@@ -8,8 +14,19 @@ from math import inf
 from operator import itemgetter
 from typing import Literal
 
-from wsss.paper.recipes import PilotRecipe, Recipe
-from wsss.paper.tables import BOTH, EVERYTHING, PLAIN, RESIDUAL, TABLES, TWO, TYPES, C, T
+from wsss.paper.tables import (
+    BOTH,
+    EVERYTHING,
+    PLAIN,
+    RESIDUAL,
+    TABLES,
+    TWO,
+    TYPES,
+    C,
+    PilotRecipe,
+    Recipe,
+    T,
+)
 
 AnyRecipe = Recipe | PilotRecipe
 Kind = Literal["gain", "no gain", "share", "growth", "best", "weights"]
@@ -31,6 +48,11 @@ class Comparison:
 
     A claim of kind "share" divides instead; one of kind "weights" looks into the training of
     `plus`.
+
+    Examples
+    --------
+    >>> CLAIMS[0].comparisons[0].name
+    'noise 0.1: two - one'
     """
 
     name: str

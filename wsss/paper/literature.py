@@ -19,6 +19,11 @@ class Work:
         Where it was published, as the paper writes it.
     val, test : float
         mIoU in percent on the two splits of VOC 2012, as the paper prints it.
+
+    Examples
+    --------
+    >>> WORKS["table6"][0]
+    Work(name='CCNN', key='pathak2015ccnn', venue='ICCV15', val=35.3, test=35.6)
     """
 
     name: str

@@ -77,6 +77,14 @@ def budget(stages: Sequence[Stage], lab: Pipeline) -> pd.DataFrame:
     pandas.DataFrame
         ``stage``, ``count``, ``GPU hours``, ``core hours`` and ``disk GB``; NaN where nothing was
         measured at that size. The last line is the sum of what was.
+
+    Examples
+    --------
+    >>> sorted(set(pd.read_csv(COSTS)["profile"]))
+    ['demo', 'photo']
+    >>> lab = Pipeline("paper", rng_seeds=[0])
+    >>> budget([lab.train_images], lab).columns.tolist()
+    ['stage', 'count', 'GPU hours', 'core hours', 'disk GB']
     """
     found: dict[str, list[Part]] = defaultdict(list)
     for stage in stages:

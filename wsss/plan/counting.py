@@ -30,6 +30,12 @@ def counts(stages: Sequence[Stage]) -> dict[str, int]:
     """Count the distinct classifiers, CAM sets, seed sets and trainings among some stages.
 
     For all tables and one random seed 2, 8, 16 and 30: the 42 cells share most of their work.
+
+    Examples
+    --------
+    >>> lab = Pipeline("demo", rng_seeds=0)
+    >>> counts(graph([lab.score(lab.richest)]))
+    {'classifiers': 2, 'CAM sets': 6, 'seed sets': 12, 'trainings': 1}
     """
     found = Counter(stage.name for stage in stages)
     return {kind: sum(found[name] for name in names) for kind, names in KINDS.items()}
@@ -52,6 +58,11 @@ def plan(lab: Pipeline, gpu: Gpu | None = None, cores: int | None = None) -> str
     str
         Some lines of text. The estimate is of everything that the store lacks; if some of it is
         recorded, one of the rest stands before it.
+
+    Examples
+    --------
+    >>> print(plan(Pipeline("demo", rng_seeds=0)))
+    profile demo: ...
     """
     profile, store, several = lab.profile, lab.store, len(lab.rng_seeds) > 1
     wanted = lab.asked(*TABLES)
@@ -87,7 +98,13 @@ def plan(lab: Pipeline, gpu: Gpu | None = None, cores: int | None = None) -> str
 
 
 def edges(stages: Sequence[Stage]) -> list[str]:
-    """Draw the graph with the stages of one kind as one node, a line a node."""
+    """Draw the graph with the stages of one kind as one node, a line a node.
+
+    Examples
+    --------
+    >>> edges(graph([Pipeline("demo").train_images]))
+    ['     1 x scenes', '     1 x images <- scenes']
+    """
     found = Counter(kind_of(stage) for stage in stages)
     parents: dict[str, set[str]] = {kind: set() for kind in found}
     for stage in stages:
@@ -112,6 +129,11 @@ def estimate(stages: Sequence[Stage], profile: str) -> str:
     -------
     str
         One line. Kinds that nobody has measured at this profile are named, unless it is all.
+
+    Examples
+    --------
+    >>> estimate([Pipeline("demo").train_images], "demo")
+    'estimate for what is missing: 0 min of a core, ... MB'
     """
     costs = _costs(profile)
     kinds = Counter(kind_of(stage) for stage in stages)
@@ -137,6 +159,11 @@ def expected_seconds(
     photos, held_out, steps : int
         How many are learnt from and tested on, and the optimiser's steps of a training, beside
         those of the profile `photo`, where all kinds were timed.
+
+    Examples
+    --------
+    >>> expected_seconds([Scenes()], photos=60, held_out=20, steps=400)  # never timed there
+    {}
     """
     seconds: dict[str, float] = _costs("photo")["seconds"].to_dict()
     trained = steps / STEPS

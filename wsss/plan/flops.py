@@ -102,6 +102,12 @@ def stage_flops(stage: AnyStage, pipeline: Pipeline) -> int | None:
     -------
     int or None
         None if it is not a network that the stage spends its time on.
+
+    Examples
+    --------
+    >>> lab = Pipeline("demo", rng_seeds=0)
+    >>> stage_flops(lab.train_images, lab), stage_flops(lab.classifier(), lab) > 1e11
+    (None, True)
     """
     classes = len(CLASSES if isinstance(pipeline.source, Scenes) else pipeline.source.classes)
     if isinstance(stage, Classifier | Segmenter):
@@ -163,6 +169,12 @@ def calculation(
         One line a kind of stage and network: ``stage``, ``count``, ``PFLOP`` (10**15 operations of
         all of them) and ``hours``; the last line is their sum. The CPU's work, of CRF, saliency
         and samples, is not in it.
+
+    Examples
+    --------
+    >>> lab = Pipeline("demo", rng_seeds=0)
+    >>> calculation([lab.classifier()], lab)["stage"].tolist()
+    ['classifier vgg16_scenes', 'all']
     """
     gpu = gpu or Gpu()
     found: dict[str, list[int]] = defaultdict(list)

@@ -60,6 +60,11 @@ class Trial:
         Of one iteration. Reading, building and writing are in it, except for trainings.
     peak_gb, gpu_gb : float
         Most memory of the process that ran them, and most that its tensors took on a GPU.
+
+    Examples
+    --------
+    >>> print(Trial("cams vgg16", 4, 0.25, 1.5, 0.0))
+    cams vgg16                      4 x     0.25 s   1.50 GB
     """
 
     kind: str
@@ -111,6 +116,11 @@ def dry_run(
     ------
     InputError
         If the folder holds fewer images than a batch, or what a stage reads is bad.
+
+    Examples
+    --------
+    >>> next(dry_run(Pipeline("smoke"), [], steps=1))
+    'a dry run: random initial weights, a few images, and nothing of it is kept'
     """
     yield "a dry run: random initial weights, a few images, and nothing of it is kept"
     profile, data = lab.profile, lab.data

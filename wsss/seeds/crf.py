@@ -26,6 +26,12 @@ class CrfSeed:
     ------
     InputError
         If the floor is not in [0, 1).
+
+    Examples
+    --------
+    >>> image, cam = np.zeros((4, 4, 3), np.uint8), torch.ones(1, 4, 4)
+    >>> CrfSeed(cam_floor=0.1)(image, [cam], torch.ones(4, 4))[0].unique()
+    tensor([1], dtype=torch.uint8)
     """
 
     letter: ClassVar[str] = "C"

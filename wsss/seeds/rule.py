@@ -27,6 +27,12 @@ class SeedRule(Protocol):
         By which recipes name it, ``"T"`` or ``"C"`` in the paper.
     title, colour : str
         What pages and pictures call it and paint it with.
+
+    Examples
+    --------
+    >>> from wsss.seeds import SEED_TYPES
+    >>> [(letter, isinstance(kind(), SeedRule)) for letter, kind in SEED_TYPES.items()]
+    [('T', True), ('C', True)]
     """
 
     letter: ClassVar[str]

@@ -30,6 +30,13 @@ class Cams(Stage):
     ----------
     bias : bool
         Whether the classifier's bias is added, see `wsss.cam.class_activation_maps`.
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> [cams.scale for cams in lab.cams("plain")]
+    [2.0, 1.5, 1.25]
     """
 
     on_gpu = True
@@ -83,6 +90,14 @@ class MergedCams(Stage):
     ----------
     renormalise : bool
         Whether merged maps are normalised once more, see `wsss.cam.merge_cams`.
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> merged, = lab.cams("plain", "max")
+    >>> merged.how, len(merged.cams)
+    ('max', 3)
     """
 
     stage: Literal["merged_cams"] = "merged_cams"

@@ -46,6 +46,11 @@ class NetworkSpec(Spec):
     weights_checksum : str or None
         Of the weights' file, ``"sha256:..."`` or ``"md5:..."``, so that other weights are another
         result.
+
+    Examples
+    --------
+    >>> NetworkSpec.imagenet("vgg16").random
+    NetworkSpec(name='vgg16', width=1.0, weights=None, weights_checksum=None)
     """
 
     name: str
@@ -136,7 +141,16 @@ def read_network(folder: Path, spec: NetworkSpec, head: Head) -> Network:
 
 
 class Classifier(Stage):
-    """A classifier trained on image-level labels alone (Eq. 1)."""
+    """A classifier trained on image-level labels alone (Eq. 1).
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> first, second = (lab.classifier("plain", rng_seed) for rng_seed in (0, 1))
+    >>> first.identity == second.identity
+    False
+    """
 
     on_gpu = True
     resumes_from = ("checkpoint.pt",)

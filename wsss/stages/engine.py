@@ -47,16 +47,7 @@ def graph(
 ) -> list[Stage]:
     """List the distinct stages that some goals need, each after the ones it reads.
 
-    Parameters
-    ----------
-    goals : iterable of Stage
-        What is wanted in the end.
-    done : callable, optional
-        Tells what is there: it is left out, and so is what only it needed.
-
-    Returns
-    -------
-    list of Stage
+    What `done` tells is there is left out, and so is what only it needed.
 
     Examples
     --------
@@ -86,17 +77,15 @@ def graph(
 
 
 def together(stages: Sequence[Stage]) -> list[Task]:
-    """Gather stages that share work into tasks, each after those that it waits for.
+    """Gather stages, each listed after the ones it reads, into tasks: those that share work in one.
 
-    Parameters
-    ----------
-    stages : sequence of Stage
-        Each after the ones it reads, as `graph` lists them.
-
-    Returns
-    -------
-    list of tuples of Stage
-        A stage that shares nothing is alone.
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> blocks = [block for cams in lab.cams() for block in lab.seeds("T", cams).blocks]
+    >>> {len(task) for task in together(blocks)}  # of three scales
+    {3}
     """
     members: dict[str, list[Stage]] = defaultdict(list)
     for stage in stages:
@@ -152,6 +141,17 @@ def run(
     InputError
         The first one that a stage raised, before the first training if it is about what was given;
         or if workers die over a stage again and again. What was finished before stays.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from wsss.stages import Scenes
+    >>> scenes = Scenes(train=1, val=1, pilot=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store(pathlib.Path(folder))
+    ...     run([scenes], store, workers=1, quiet=True)
+    ...     store.done(scenes)
+    True
     """
     todo = graph(goals, store.done)
     if not todo:
@@ -186,7 +186,13 @@ def run(
 
 
 def default_workers() -> int:
-    """One worker a core that this process may use, if each finds 2 GB; at least one a GPU."""
+    """One worker a core that this process may use, if each finds 2 GB; at least one a GPU.
+
+    Examples
+    --------
+    >>> default_workers() >= 1
+    True
+    """
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 

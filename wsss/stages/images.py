@@ -20,7 +20,13 @@ from wsss.stages.stage import Results, Stage
 
 
 class Scenes(Stage):
-    """The demo's drawn scenes, written in the VOC layout (not in the paper)."""
+    """The demo's drawn scenes, written in the VOC layout (not in the paper).
+
+    Examples
+    --------
+    >>> Scenes(train=100).splits, Scenes() == Scenes(train=480)
+    (('train', 'val', 'pilot'), True)
+    """
 
     stage: Literal["scenes"] = "scenes"
     version: Literal[1] = 1
@@ -86,6 +92,12 @@ class PhotoFolder(Stage):
         Photos whose longer side is larger are shrunk to it.
     subset : Subset or None
         Only some images of one split.
+
+    Examples
+    --------
+    >>> described = Photos(classes=("cat",), splits=("train",)).at(None)
+    >>> described.fingerprint, described.name
+    ('unread', 'photos')
     """
 
     stage: Literal["photos"] = "photos"
@@ -140,6 +152,11 @@ class Photos:
         Those that are read, and those that are if the folder has them.
     labels, difficult, longest_side, subset
         As in `PhotoFolder`.
+
+    Examples
+    --------
+    >>> Photos(classes=("cat", "dog"), longest_side=320).only(("cat",)).at(None).classes
+    ('cat',)
     """
 
     classes: tuple[str, ...] | None = None
@@ -215,7 +232,13 @@ class LoadedImages:
 
 
 class Images(Stage):
-    """One split, decoded once."""
+    """One split, decoded once.
+
+    Examples
+    --------
+    >>> Images(source=Scenes(), split="val").parents()[0].name
+    'scenes'
+    """
 
     stage: Literal["images"] = "images"
     version: Literal[1] = 1

@@ -41,6 +41,11 @@ class Records:
     ----------
     folder : Path, optional
         A folder that is absent, and none, hold nothing.
+
+    Examples
+    --------
+    >>> len(Records(RESULTS / "no such profile").scores)
+    0
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -156,6 +161,16 @@ def keep_scores(lines: pd.DataFrame, folder: Path) -> None:
     """Add lines to ``scores.csv`` of a folder, in place of older ones of the same identity.
 
     Lines of other profiles, images or settings have other identities and stay.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> line = {"identity": "0a", "testing": "single", "table": "table5", "rng_seed": 0}
+    >>> line |= {"row": "T", "column": "plain", "miou": 50.0, "images": "scenes"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     keep_scores(pd.DataFrame([line]), Path(folder))
+    ...     Records(Path(folder)).find("0a", "single")["miou"]
+    50.0
     """
     if lines.empty:
         return

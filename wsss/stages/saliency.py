@@ -42,6 +42,12 @@ class Saliency(Stage):
         Run U2-Net-p with the weights of this checksum.
     maps_sha256 : str or None
         Read the maps of this fingerprint from the data folder's ``saliency_aug``.
+
+    Examples
+    --------
+    >>> from wsss.stages import Scenes
+    >>> str(Saliency.by_border(Images(source=Scenes(), split="train")))
+    "distance from the border's colours"
     """
 
     stage: Literal["saliency"] = "saliency"
@@ -123,6 +129,11 @@ class CamBackground(Spec):
     alpha : float
         See `wsss.saliency.cam_background`. psa uses 4 to 32; at 4 background wins in a CRF seed's
         scores where the largest CAM is below 0.28.
+
+    Examples
+    --------
+    >>> str(CamBackground())
+    'none, background by the CAMs (alpha 4)'
     """
 
     alpha: Annotated[float, Field(gt=0)] = 4.0
@@ -183,6 +194,16 @@ def check_maps(data: Path) -> tuple[list[str], list[str]]:
     notes, problems : list of str
         One line each. That a split has no map at all is no problem: only what is trained on
         needs any.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from wsss.data.scenes import write_scenes
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_scenes(Path(folder), train=1, val=1, pilot=1, rng_seed=0)
+    ...     notes, problems = check_maps(Path(folder))
+    >>> notes[0].partition(":")[0], problems
+    ('no saliency_aug/ID.png', [])
     """
     folder, maps = VocFolder(data), data / MAPS
     if not maps.is_dir():

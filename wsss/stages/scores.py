@@ -32,6 +32,13 @@ class SegmenterScore(Stage):
     ----------
     protocol : Protocol
         How it is tested. With a CRF the score without it is kept too, since it comes along.
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> lab.score(lab.richest).maker.name
+    'segmenter'
     """
 
     on_gpu = True
@@ -115,6 +122,14 @@ class LabelScore(Stage):
     images : Images
         Those of them, with masks, that are looked at: seeds made for the 10,582 images of train_aug
         are usually scored on VOC's own 1,464.
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> score = lab.label_score(lab.seeds("T", lab.cams()[0]))
+    >>> [parent.name for parent in score.parents()]
+    ['seeds', 'images', 'images']
     """
 
     stage: Literal["label_score"] = "label_score"

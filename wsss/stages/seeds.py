@@ -36,6 +36,14 @@ class Seeds(Stage):
     ----------
     rule : SeedRule
         The type of seed with its parameters, see `wsss.seeds`.
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> seeds = lab.seeds("C", lab.cams()[0])
+    >>> seeds.rule.title, seeds.images.split
+    ('CRF', 'train')
     """
 
     stage: Literal["seeds"] = "seeds"
@@ -82,6 +90,13 @@ class SeedBlock(Stage):
 
     The lattices of a CRF depend on the image alone, so blocks of the same images share them. Those
     of different random seeds do not wait for one another: beyond eight seeds little is saved.
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> [list(block.indices(10)) for block in lab.seeds("T", lab.cams()[0]).blocks][:4]
+    [[0], [1], [2], [3, 4]]
     """
 
     stage: Literal["seed_block"] = "seed_block"
@@ -147,7 +162,16 @@ class SeedBlock(Stage):
 
 
 class NoisyLabels(Stage):
-    """The truth with blocks of its foreground turned to background (Sec. 3, Fig. 2)."""
+    """The truth with blocks of its foreground turned to background (Sec. 3, Fig. 2).
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> from wsss.paper import PilotRecipe
+    >>> [noisy.copy_number for noisy in lab.labels(PilotRecipe(0.3, copies=2))]
+    [0, 1]
+    """
 
     stage: Literal["noisy_labels"] = "noisy_labels"
     version: Literal[1] = 1
@@ -186,7 +210,14 @@ class NoisyLabels(Stage):
 
 
 class TrueLabels(Stage):
-    """The masks themselves: the fully supervised upper bound."""
+    """The masks themselves: the fully supervised upper bound.
+
+    Examples
+    --------
+    >>> from wsss.stages import Scenes
+    >>> TrueLabels(images=Images(source=Scenes(), split="pilot")).name
+    'true_labels'
+    """
 
     stage: Literal["true_labels"] = "true_labels"
     version: Literal[1] = 1
@@ -215,6 +246,14 @@ class GivenSeeds(Stage):
         unknown.
     sha256 : str
         Fingerprint of their content.
+
+    Examples
+    --------
+    >>> from wsss.stages import Scenes
+    >>> GivenSeeds.of(Images(source=Scenes(), split="train"), None, "scribbles")
+    Traceback (most recent call last):
+    ...
+    wsss.errors.InputError: only a folder of photos (--data) has seeds to read
     """
 
     stage: Literal["given_seeds"] = "given_seeds"

@@ -34,6 +34,14 @@ class Segmenter(Stage):
     Two segmenters that must come out the same are the same value: the labels are a sorted set,
     and with one label map sharpness and reading of unknown pixels, which then change nothing, are
     0 and "counted".
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> segmenter = lab.segmenter(lab.richest)
+    >>> len(segmenter.labels), segmenter.sharpness, segmenter.network.name
+    (12, 1.0, 'vgg16_scenes')
     """
 
     on_gpu = True

@@ -40,7 +40,15 @@ class Results(Protocol):
 
 
 class Spec(BaseModel):
-    """A frozen, typed value that refuses fields it does not know."""
+    """A frozen, typed value that refuses fields it does not know.
+
+    Examples
+    --------
+    >>> class Point(Spec):
+    ...     x: int = 1
+    >>> Point(), Point(x=1) == Point()
+    (Point(x=1), True)
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +58,15 @@ class Stage(Spec):
 
     Subclasses declare ``stage: Literal["name"]`` and ``version: Literal[1]`` as fields with
     defaults, their inputs as fields that are stages, and `compute`.
+
+    Examples
+    --------
+    >>> import typing
+    >>> class Doubled(Stage):
+    ...     stage: typing.Literal["doubled"] = "doubled"
+    ...     number: int
+    >>> Doubled(number=2).name, Doubled(number=2).identity == Doubled(number=3).identity
+    ('doubled', False)
     """
 
     resumes_from: ClassVar[tuple[str, ...]] = ()

@@ -46,6 +46,11 @@ class Origin:
     made : mapping
         How it was made, as far as that is known: seconds, process_peak_memory_mb, commit, python,
         wsss, torch, numpy, processor, device, arithmetic, day.
+
+    Examples
+    --------
+    >>> Origin("recorded", {"day": "2026-01-01"}).made["day"]
+    '2026-01-01'
     """
 
     state: State
@@ -67,6 +72,15 @@ class Store:
         Data folder, for stages that read photos.
     records : Records, optional
         What ``results/`` holds, read where the run folder lacks a number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from wsss.stages import Scenes
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store(Path(folder))
+    ...     store.done(Scenes()), store.origin(Scenes()).state
+    (False, 'missing')
     """
 
     def __init__(
@@ -265,6 +279,11 @@ def default_runs() -> Path:
     """Return the folder of results: WSSS_RUNS, else ``runs`` in the clone, else ``runs`` here.
 
     A notebook opened in Jupyter stands in ``notebooks/`` and must find what the command computed.
+
+    Examples
+    --------
+    >>> default_runs() == Path(os.environ.get("WSSS_RUNS", CLONE / "runs" if CLONED else "runs"))
+    True
     """
     if named := os.environ.get("WSSS_RUNS"):
         return Path(named)

@@ -40,6 +40,14 @@ class WeightTrace(Stage):
         Whose training; its images need masks, which the training itself does not see.
     shown : int
         Of so many images, the first ones, the predictions and weights themselves are kept.
+
+    Examples
+    --------
+    >>> from wsss import Lab
+    >>> lab = Lab("demo")
+    >>> trace = lab.trace(lab.richest)
+    >>> trace.parents() == trace.segmenter.parents()
+    True
     """
 
     on_gpu = True

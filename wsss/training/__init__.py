@@ -1,8 +1,7 @@
 """Training of classifiers and segmenters (Sec. 5.2); the only place that knows Lightning Fabric."""
 
 from wsss.training.fitting import fit, on_accelerator
-from wsss.training.loop import AfterEpoch, History, Loss, Sample
-from wsss.training.randomness import isolated_randomness
+from wsss.training.loop import AfterEpoch, History, Loss, Sample, isolated_randomness
 from wsss.training.schedule import Schedule
 
 __all__ = [

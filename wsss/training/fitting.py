@@ -90,6 +90,18 @@ def fit(
         processes, if a network that needs whole batches shall see parts of them, if a number is not
         positive, if the device lacks the precision, or if a loss is not finite: what the last whole
         epoch left stays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wsss.models import get_model
+    >>> from wsss.training.tasks import classifier_loss
+    >>> model = get_model("vgg16_scenes", head="cam", num_classes=2)
+    >>> def sample(index, rng):
+    ...     return rng.integers(256, size=(33, 33, 3), dtype=np.uint8), np.array([True, False])
+    >>> schedule = Schedule(steps=2, batch_size=2, lr=1e-3)
+    >>> fit(model, classifier_loss, sample, 4, schedule, rng_seed=0).steps
+    2
     """
     from lightning_fabric import Fabric  # its import takes seconds that reading results never needs
 
