@@ -67,12 +67,11 @@ class Parser:
     write: Callable[[Path], Path]
     read: Callable[[Path], Any]
     made_of: st.SearchStrategy[bytes] | None = None
-    marks: tuple[pytest.MarkDecorator, ...] = ()
     makes_room: bool = False
     """Whether it asks for the room a file claims to need, which is none until it is filled."""
 
     def param(self) -> Any:
-        return pytest.param(self, id=self.name, marks=self.marks)
+        return pytest.param(self, id=self.name)
 
 
 class Stored(Stage):
