@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from wsss.crf import PRESETS
 from wsss.inference import SCALES, Protocol
@@ -44,8 +45,24 @@ from wsss.stages import (
 from wsss.training import Schedule
 from wsss.training.precision import PRECISIONS, PrecisionName, usual_precision
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 TEST_CRF: Mapping[Part, str] = {"plain": "vgg16_test", "residual": "resnet101_test"}
 """Which of `wsss.crf.PRESETS` comes after a segmenter, if one does."""
+
+
+def _once(method: Callable[Concatenate[Wiring, P], T]) -> Callable[Concatenate[Wiring, P], T]:
+    """Make each stage once: tables share most of theirs, and finding an identity takes a while."""
+
+    @wraps(method)
+    def remembered(self: Wiring, *given: P.args, **named: P.kwargs) -> T:
+        key = method.__name__, given, tuple(sorted(named.items()))
+        if key not in self.made:
+            self.made[key] = method(self, *given, **named)
+        return self.made[key]
+
+    return remembered
 
 
 class Wiring:
@@ -79,6 +96,7 @@ class Wiring:
         self.data = data
         self.precision: PrecisionName | None = precision
         self._usual = usual_precision()
+        self.made: dict[Any, Any] = {}
 
     @cached_property
     def source(self) -> Scenes | PhotoFolder:
@@ -99,6 +117,7 @@ class Wiring:
         """Return a split of the data."""
         return Images(source=self.source, split=split)
 
+    @_once
     def classifier(self, part: Part = "plain", rng_seed: int = 0) -> Classifier:
         """Return the classifier in a part."""
         training = self.profile.classifier
@@ -110,6 +129,7 @@ class Wiring:
             rng_seed=rng_seed,
         )
 
+    @_once
     def cams(
         self, part: Part = "plain", scales: Scales = "multi", rng_seed: int = 0
     ) -> list[AnyCams]:
@@ -128,6 +148,7 @@ class Wiring:
         rule = self.profile.seeds.rule(letter)
         return Seeds(cams=cams, saliency=self.saliency, rule=rule)
 
+    @_once
     def labels(self, recipe: AnyRecipe, rng_seed: int = 0) -> tuple[Labels, ...]:
         """Return all label maps of a recipe."""
         if isinstance(recipe, PilotRecipe):
@@ -150,6 +171,7 @@ class Wiring:
             images=self.images(split if split in self.source.splits else choices.train),
         )
 
+    @_once
     def segmenter(self, recipe: AnyRecipe, rng_seed: int = 0) -> Segmenter:
         """Return the segmenter trained on a recipe's label maps."""
         profile, pilot = self.profile, isinstance(recipe, PilotRecipe)
@@ -190,6 +212,7 @@ class Wiring:
             crf=PRESETS[TEST_CRF[recipe.segmenter]] if testing.endswith("crf") else None,
         )
 
+    @_once
     def score(
         self, recipe: AnyRecipe, rng_seed: int = 0, testing: Testing | None = None
     ) -> SegmenterScore:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, get_args, get_type_hints
@@ -51,6 +51,11 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @cached_property
+    def plain(self) -> dict[str, Any]:
+        """Its fields as JSON knows them, once: many stages are made of one."""
+        return _plain_fields(self)
 
 
 class Stage(Spec):
@@ -183,20 +188,33 @@ def _plain(value: Any, declared: set[type]) -> Any:
     """Turn a value into what JSON knows; `declared` are the types that its field allows."""
     if isinstance(value, tuple | list):
         return [_plain(each, declared) for each in value]
-    if isinstance(value, BaseModel):
-        kinds = {name: field.annotation for name, field in type(value).model_fields.items()}
-    elif is_dataclass(value) and not isinstance(value, type):
-        hints = get_type_hints(type(value))
-        kinds = {field.name: hints[field.name] for field in fields(value)}
-    elif type(value) is int and float in declared and int not in declared:
+    if type(value) is int and float in declared and int not in declared:
         return float(value)  # pyright: ignore  (1 where 1.0 is meant is the same)
-    elif value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
-    else:
+    if not isinstance(value, Spec) and (not is_dataclass(value) or isinstance(value, type)):
         raise TypeError(f"{value!r} has no place in an identity: only plain values and their like")
     own = {} if type(value) in declared else {"type": type(value).__name__}
-    parts = {name: getattr(value, name) for name in kinds}
-    return own | {n: _plain(part, _types(kinds[n]) or {type(part)}) for n, part in parts.items()}
+    return own | (value.plain if isinstance(value, Spec) else _plain_fields(value))
+
+
+def _plain_fields(value: Any) -> dict[str, Any]:
+    parts = {name: getattr(value, name) for name in _declared(type(value))}
+    return {
+        name: _plain(part, _declared(type(value))[name] or {type(part)})
+        for name, part in parts.items()
+    }
+
+
+@cache
+def _declared(kind: type) -> dict[str, set[type]]:
+    """Types that each field of a model or dataclass allows."""
+    if issubclass(kind, Spec):
+        kinds = {name: field.annotation for name, field in kind.model_fields.items()}
+    else:
+        hints = get_type_hints(kind)
+        kinds = {field.name: hints[field.name] for field in fields(kind)}  # pyright: ignore
+    return {name: _types(each) for name, each in kinds.items()}
 
 
 def _types(annotation: Any) -> set[type]:
