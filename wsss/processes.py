@@ -48,6 +48,7 @@ class Helper:
         self._process: Any = None
         self._pipe: Connection | None = None
         self._answer: bytes | None = None
+        self._busy = False
 
     def __enter__(self) -> Helper:
         return self
@@ -71,6 +72,7 @@ class Helper:
     def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Have something computed there; what a script defines is sent by value."""
         sent = cloudpickle.dumps((function, arguments))
+        self._busy = True
         with suppress(OSError):  # it died since; `result` says so
             self.pipe.send_bytes(sent)
 
@@ -108,7 +110,7 @@ class Helper:
             self.close()
             raise ProcessDiedError(f"a process died ({_how(process.exitcode)})") from error
         good, value = pickle.loads(self._answer)
-        self._answer = None
+        self._answer, self._busy = None, False
         if not good:
             raise value
         return value
@@ -120,6 +122,9 @@ class Helper:
         if process is None or pipe is None:
             return
         pipe.close()
+        if not self._busy:  # it sees that, and goes as a process should
+            process.join(5)
+        self._busy = False
         process.terminate()
         process.join(5)
         if process.exitcode is None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
 from wsss.errors import InputError
 from wsss.models.loading import learnt_names, read_state_dict, rename
@@ -150,13 +150,19 @@ class InvertedResidual(nn.Module):
 
 
 NORM = partial(nn.BatchNorm2d, eps=1e-3)
-conv_norm = partial(Conv2dNormActivation, norm_layer=NORM, activation_layer=nn.ReLU6)
-"""Stacks a convolution padded by half its extent, BatchNorm and, unless it is None, ReLU6.
 
-TensorFlow pads an input of even length by less in front than behind, so that a feature of the
-published network stands up to 31 pixels behind its pixel. Padded by half, feature i lies on
-pixel ``i * output_stride`` at every length; at lengths of 32 k + 1 both are the same.
-"""
+
+def conv_norm(inputs: int, outputs: int, kernel: int, **how: Any) -> nn.Sequential:
+    """Stack a convolution padded by half its extent, BatchNorm and, unless it is None, ReLU6.
+
+    TensorFlow pads an input of even length by less in front than behind, so that a feature of the
+    published network stands up to 31 pixels behind its pixel. Padded by half, feature i lies on
+    pixel ``i * output_stride`` at every length; at lengths of 32 k + 1 both are the same.
+    """
+    from torchvision.ops import Conv2dNormActivation  # takes a while, and tables need no network
+
+    how = {"norm_layer": NORM, "activation_layer": nn.ReLU6} | how
+    return Conv2dNormActivation(inputs, outputs, kernel, **how)
 
 
 def _layers(output_stride: int) -> OrderedDict[str, nn.Module]:

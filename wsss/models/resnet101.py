@@ -8,7 +8,6 @@ from math import prod
 from pathlib import Path
 
 from torch import Tensor, nn
-from torchvision.models.resnet import Bottleneck
 
 from wsss.models.loading import learnt_names, read_state_dict, rename
 from wsss.models.network import IMAGENET, SCENES, Head, Network, Normalisation, initialise, scaled
@@ -115,6 +114,8 @@ def read_imagenet(path: Path, trunk: nn.Module) -> dict[str, Tensor]:
 
 def _trunk(architecture: ResNet101Architecture, width: float) -> nn.Sequential:
     """Stack torchvision's layers under torchvision's names."""
+    from torchvision.models.resnet import Bottleneck  # takes a while, and tables need no network
+
     a = architecture
     channels, kernel = scaled(a.stem, width), a.stem_kernel
     layers: OrderedDict[str, nn.Module] = OrderedDict(
@@ -128,20 +129,16 @@ def _trunk(architecture: ResNet101Architecture, width: float) -> nn.Sequential:
     stages = zip(a.depths, a.planes, a.strides, a.dilations, strict=True)
     for stage, (depth, stage_planes, stride, dilation) in enumerate(stages, start=1):
         planes = scaled(stage_planes, width)
-        blocks = [_first_bottleneck(channels, planes, stride, previous_dilation)]
-        channels = planes * Bottleneck.expansion
+        out = planes * Bottleneck.expansion
+        # The first one changes the shape and so projects its shortcut.
+        projection = nn.Sequential(
+            nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out)
+        )
+        blocks = [Bottleneck(channels, planes, stride, projection, dilation=previous_dilation)]
+        channels = out
         blocks += [Bottleneck(channels, planes, dilation=dilation) for _ in range(1, depth)]
         layers[f"layer{stage}"] = nn.Sequential(*blocks)
         previous_dilation = dilation
     trunk = nn.Sequential(layers)
     initialise(trunk)
     return trunk
-
-
-def _first_bottleneck(channels: int, planes: int, stride: int, dilation: int) -> Bottleneck:
-    """Open a stage: the bottleneck that changes the shape and so projects its shortcut."""
-    out = planes * Bottleneck.expansion
-    projection = nn.Sequential(
-        nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out)
-    )
-    return Bottleneck(channels, planes, stride, projection, dilation=dilation)

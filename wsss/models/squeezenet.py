@@ -9,8 +9,6 @@ from pickle import UnpicklingError
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.models import squeezenet1_1
-from torchvision.models.squeezenet import Fire
 
 from wsss.errors import InputError
 from wsss.models.loading import rename
@@ -118,6 +116,9 @@ def _trunk(output_stride: int) -> nn.Sequential:
     stands for pixel 16 j + 15 and a CAM would lie a whole stride off. Padded by half a kernel,
     feature j stands for pixel 16 j; away from the borders its values stay the same.
     """
+    from torchvision.models import squeezenet1_1  # takes a while, and tables need no network
+    from torchvision.models.squeezenet import Fire
+
     features = squeezenet1_1(weights=None).features
     for index, layer in enumerate(features):
         if isinstance(layer, nn.Conv2d):
