@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from wsss import Lab
+from wsss.cam import cam_at_pixels, infer_cams
 from wsss.data.pictures import shrink
-from wsss.inference import cam_at_pixels, infer_cams, network_input, predict
-from wsss.losses import seed_weights
+from wsss.inference import predict
 from wsss.models import network_title
 from wsss.pages.look import NAMES, class_index, imagenet_classifier
 from wsss.pages.style import (
@@ -39,7 +39,7 @@ from wsss.pages.style import (
     row_title,
     show,
 )
-from wsss.pages.weights import paint_weights, weight_range
+from wsss.pages.weights import paint_weights, weight_range, weights_now
 from wsss.paper import get_table
 from wsss.profiles import photo
 from wsss.saliency import U2NetP
@@ -121,14 +121,8 @@ def _learnt(image: np.ndarray, seeds: list[np.ndarray]) -> tuple[np.ndarray, np.
         output_stride=model.output_stride,
     )  # fmt: skip
     fit(model, segmenter_loss(1.0), sample, count, schedule, rng_seed=0)
-    stride = model.output_stride
-    votes = torch.from_numpy(np.stack([at_features(seed, stride) for seed in seeds]))[None]
-    with torch.inference_mode():
-        logits = model(network_input(model, [image], 1.0)).contiguous()
-        logits = logits[..., : votes.shape[2], : votes.shape[3]]
-        weights = seed_weights(logits, votes, sharpness=1.0)[0].numpy()
     (labels,) = predict(model, [image])
-    return np.asarray(labels), weights, stride
+    return np.asarray(labels), weights_now(model, image, seeds), model.output_stride
 
 
 def _panels(

@@ -155,6 +155,8 @@ def own(
     photos: int | None = None,
     longest_side: int = 320,
     splits: tuple[str, ...] = ("train", "val"),
+    plain: str = "squeezenet1_1",
+    residual: str = "efficientnet_lite0",
 ) -> Profile:
     """Photos and classes of one's own, on a laptop: `photo` with shorter trainings.
 
@@ -168,6 +170,14 @@ def own(
         To which photos are shrunk.
     splits : tuple of str
         Those that are read; seeds need no photos held out.
+    plain, residual : str
+        Networks with ImageNet weights, see `wsss.models.NETWORKS`: the first classifies and
+        segments, the second classifies. Learning rates suit the default ones.
+
+    Raises
+    ------
+    InputError
+        If there is no such network, or it has no ImageNet weights.
 
     Examples
     --------
@@ -177,14 +187,15 @@ def own(
     base = photo()
     schedule = replace(base.classifier.schedule, steps=steps)
     schedule = replace(schedule, batch_size=min(schedule.batch_size, photos or schedule.batch_size))
+    networks = {"plain": NetworkSpec.imagenet(plain), "residual": NetworkSpec.imagenet(residual)}
     return replace(
         base,
         name="own",
         summary="photos of one's own, SqueezeNet and EfficientNet with ImageNet weights",
         rng_seeds=(0,),
         data=DataChoices(Photos(splits=splits, longest_side=longest_side)),
-        classifier=replace(base.classifier, schedule=schedule),
-        segmenter=replace(base.segmenter, schedule=schedule, other_schedules={}),
+        classifier=replace(base.classifier, networks=networks, schedule=schedule),
+        segmenter=replace(base.segmenter, networks=networks, schedule=schedule, other_schedules={}),
         pilot=PilotChoices(schedule),
     )
 

@@ -49,7 +49,7 @@ def test_the_page_on_own_pictures_runs_as_written(tmp_path, monkeypatch):
         assert len(names["saved"].classes) == 5
     assert "14 photos, 11 to learn from and 3 held out with 3 masks; 5 classes: " in printed[0]
     report = Path("out", "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 3
+    assert report.count("data:image/png;base64,") == 4
     assert "All seeds against the better single one, " in report
     assert 'src="http' not in report
     assert len(list(Path("out", "seeds").glob("*/*.png"))) == 12 * 11

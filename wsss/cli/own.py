@@ -32,6 +32,16 @@ LabelsOption = Annotated[
         "Who shows no class has an empty cell, or lies in a folder called background."
     ),
 ]
+PlainOption = Annotated[
+    str,
+    typer.Option(
+        help="Network that classifies and segments; vgg16 is the paper's, wants a GPU and "
+        "wsss weights fetch vgg16."
+    ),
+]
+ResidualOption = Annotated[
+    str, typer.Option(help="Second network that classifies; resnet38 is the paper's.")
+]
 StepsOption = Annotated[
     int,
     typer.Option(min=1, help="Optimiser steps of each training; more may help, and take longer."),
@@ -68,6 +78,8 @@ def train(
         ),
     ] = None,
     steps: StepsOption = 400,
+    plain: PlainOption = "squeezenet1_1",
+    residual: ResidualOption = "efficientnet_lite0",
     rng_seeds: Annotated[
         list[int] | None,
         typer.Option(
@@ -112,7 +124,7 @@ def train(
     from wsss.stages import PhotoFolder
 
     recipe = replace(EVERYTHING, given=given)
-    profile = own(steps, len(understood.train))
+    profile = own(steps, len(understood.train), plain=plain, residual=residual)
     lab = Pipeline(
         profile,
         data,
@@ -161,6 +173,8 @@ def seeds(
     ] = "both",
     format: FormatOption = "png",
     steps: StepsOption = 400,
+    plain: PlainOption = "squeezenet1_1",
+    residual: ResidualOption = "efficientnet_lite0",
     precision: PrecisionOption = None,
     workers: WorkersOption = None,
 ) -> None:
@@ -180,7 +194,7 @@ def seeds(
     typer.echo(str(understood))
     parts = ("plain", "residual") if networks == "both" else (networks,)
     recipe = Recipe(tuple(dict.fromkeys(types)), scales, parts)
-    profile = own(steps, len(understood.train), splits=("train",))
+    profile = own(steps, len(understood.train), splits=("train",), plain=plain, residual=residual)
     runs = out / "runs"
     lab = Pipeline(profile, out / "data", runs=runs, precision=precision, workers=workers)
     _compute(lab, list(lab.labels(recipe)), understood, steps, workers)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 from html import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from wsss.inference import predict
 from wsss.pages.seeds import figure1
-from wsss.pages.style import colour_labels
+from wsss.pages.style import SMALL, colour_labels, new_panels, seed_titles, show
+from wsss.pages.weights import paint_weights, weight_range, weights_now
 from wsss.paper import Recipe
 from wsss.pipeline import Pipeline
-from wsss.stages import Segmenter, SegmenterScore, Stage
+from wsss.stages import Segmenter, SegmenterScore, Stage, at_features
 
 ALONE = {"threshold seed alone (T)": Recipe(("T",)), "CRF seed alone (C)": Recipe(("C",))}
 ALL = "all seeds, weighted"
@@ -59,6 +62,12 @@ def write_own_report(
         "<h2>What the classifier looks at, and the seeds made of it</h2>",
         _picture(
             figure1(lab, indices=_telling(lab)), "class activation maps at three scales, seeds"
+        ),
+        "<h2>Which seeds it trusts</h2>",
+        "<p>Seeds of the first of these photos, and below each its weights by what the segmenter "
+        "says now (Eq. 6): dark is little, yellow is much, light grey unknown.</p>",
+        _picture(
+            _trusted(lab, recipe, segmenter, _telling(lab)[0]), "seeds of a photo and their weights"
         ),
         "<h2>How it learnt</h2>",
         _picture(_losses(lab, [*classifiers, segmenter]), "loss of each epoch"),
@@ -106,6 +115,29 @@ def _telling(lab: Pipeline) -> tuple[int, ...]:
     first = int(present.any(1).argmax())
     other = np.flatnonzero((present & ~present[first]).any(1))
     return (first, int(other[0])) if len(other) else (first,)
+
+
+def _trusted(lab: Pipeline, recipe: Recipe, segmenter: Segmenter, index: int) -> Figure:
+    """Show every seed of a photo and, below it, what its labels weigh for the segmenter."""
+    image = np.asarray(lab.train_images.load(lab.store).images[index])
+    model = segmenter.load(lab.store)
+    titles = seed_titles(lab, recipe, segmenter.rng_seed)
+    order = {identity: place for place, identity in enumerate(titles)}
+    labels = sorted(segmenter.labels, key=lambda each: order.get(each.identity, len(order)))
+    seeds = [np.asarray(each.label_maps(lab.store)[index]) for each in labels]
+    scale = LogNorm(*weight_range(len(seeds), segmenter.sharpness))
+    columns = min(6, len(seeds))
+    figure, axes = new_panels(
+        2 * math.ceil(len(seeds) / columns), columns, aspect=image.shape[0] / image.shape[1]
+    )
+    every = zip(labels, seeds, weights_now(model, image, seeds), strict=True)
+    for place, (stage, seed, weights) in enumerate(every):
+        row, column = divmod(place, columns)
+        above, below = axes[2 * row : 2 * row + 2, column]
+        show(above, colour_labels(seed))
+        above.set_title(titles.get(stage.identity, "given"), fontsize=0.6 * SMALL, pad=2)
+        show(below, paint_weights(weights, at_features(seed, model.output_stride), scale))
+    return figure
 
 
 def _losses(lab: Pipeline, stages: list[Stage]) -> Figure:

@@ -9,11 +9,15 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from wsss.inputs import network_input
+from wsss.losses import seed_weights
+from wsss.models import Network
 from wsss.pages.style import (
     BLUE,
     GREY,
@@ -226,6 +230,21 @@ def _spread(names: list[str], most: int) -> list[str]:
     """
     places = np.linspace(0, len(names) - 1, min(most, len(names)))
     return [names[place] for place in np.rint(places).astype(int)]
+
+
+@torch.inference_mode()
+def weights_now(model: Network, image: np.ndarray, seeds: Sequence[np.ndarray]) -> np.ndarray:
+    """Weigh the seeds (H, W) of an image by what a segmenter says of it now (Eq. 6, s = 1).
+
+    Returns
+    -------
+    (K, h, w) float32
+        At the features, as in training.
+    """
+    votes = np.stack([at_features(np.asarray(seed), model.output_stride) for seed in seeds])
+    logits = model(network_input(model, [image], 1.0)).float().cpu().contiguous()
+    logits = logits[..., : votes.shape[1], : votes.shape[2]]
+    return seed_weights(logits, torch.from_numpy(votes)[None])[0].numpy()
 
 
 def weight_range(count: int, sharpness: float) -> tuple[float, float]:

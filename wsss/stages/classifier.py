@@ -67,6 +67,9 @@ class NetworkSpec(Spec):
     @classmethod
     def imagenet(cls, name: str) -> NetworkSpec:
         """Choose a network with ImageNet weights, which need not be here yet."""
+        known = [key for key, entry in NETWORKS.items() if entry.imagenet]
+        if name not in known:
+            raise InputError(f"no network {name!r} has ImageNet weights; {', '.join(known)} do")
         checksum = weight_file(NETWORKS[name].imagenet or name).checksum
         return cls(name=name, weights="imagenet", weights_checksum=checksum)
 
