@@ -167,5 +167,5 @@ def test_each_kind_has_a_process_of_its_own(small: Profile, mini: Path) -> None:
     trials = [
         each for each in dry_run(Pipeline(small, mini), [table], 1) if isinstance(each, Trial)
     ]
-    assert len(trials) == 8
+    assert len(trials) == 9
     assert all(trial.peak_gb < 1.0 for trial in trials), f"{len(held)} {os.getpid()}"

@@ -246,8 +246,9 @@ def test_an_input_error_in_a_worker_is_one_input_error_here(store: Store, log: P
     good = Sum(number=1, log=str(log))
     bad = Sum(number=2, parents_=(good,), log=str(log), bad=True)
     later = [Sum(number=n, parents_=(bad,), log=str(log)) for n in (3, 4)]
-    with pytest.raises(InputError, match=r"^number 2 is bad; give another$"):
+    with pytest.raises(InputError) as told:
         run(later, store, workers=2, quiet=True)
+    assert str(told.value) == "number 2 is bad; give another"
     assert numbers(log) == [1, 2]
     assert [store.done(stage) for stage in (good, bad, *later)] == [True, False, False, False]
 
