@@ -25,7 +25,7 @@ class ProcessDiedError(RuntimeError):
     """A process ended while it was at something: killed, out of memory or crashed."""
 
 
-class Helper:
+class Worker:
     """One process of one's own, which computes one call at a time.
 
     It starts with the first call, and anew with the first one after its death. It ignores Ctrl-C,
@@ -38,8 +38,8 @@ class Helper:
 
     Examples
     --------
-    >>> with Helper() as helper:
-    ...     helper.call(divmod, 7, 2)
+    >>> with Worker() as worker:
+    ...     worker.call(divmod, 7, 2)
     (3, 1)
     """
 
@@ -47,10 +47,10 @@ class Helper:
         self._environment = dict(environment or {})
         self._process: Any = None
         self._pipe: Connection | None = None
-        self._answer: bytes | None = None
+        self._answer: tuple[bool, Any] | None = None
         self._busy = False
 
-    def __enter__(self) -> Helper:
+    def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,14 +78,8 @@ class Helper:
 
     def told(self) -> Any:
         """Take what has come: what `tell_parent` was given there, or None for what `result` has."""
-        try:
-            message = self.pipe.recv_bytes()
-        except (EOFError, OSError):  # it died; `result` says so
-            return None
-        kind, value = pickle.loads(message)  # of our own process, through a pipe of our own
-        if kind is None:
-            return value
-        self._answer = message
+        with suppress(EOFError, OSError):  # it died; `result` says so
+            return self._receive()
         return None
 
     def result(self, seconds: float | None = None) -> Any:
@@ -101,19 +95,25 @@ class Helper:
                 if not self.pipe.poll(seconds):
                     self.close()
                     raise ProcessDiedError(f"it was ended after {seconds} seconds")
-                message = self.pipe.recv_bytes()
-                if pickle.loads(message)[0] is not None:
-                    self._answer = message
+                self._receive()
         except (EOFError, OSError) as error:
             process = self._process
             process.join(5)  # its end of the pipe closes a little before it is gone
             self.close()
             raise ProcessDiedError(f"a process died ({_how(process.exitcode)})") from error
-        good, value = pickle.loads(self._answer)
+        good, value = self._answer
         self._answer, self._busy = None, False
         if not good:
             raise value
         return value
+
+    def _receive(self) -> Any:
+        """Keep an answer for `result`; return what was told before it."""
+        good, value = pickle.loads(self.pipe.recv_bytes())  # of our own process, by our own pipe
+        if good is None:
+            return value
+        self._answer = good, value
+        return None
 
     def close(self) -> None:
         """End the process, whatever it is at."""

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from wsss.errors import InputError
-from wsss.processes import Helper
+from wsss.processes import Worker
 from wsss.stages import Stage, Store, engine, run
 from wsss.stages.engine import local_workers
 
@@ -131,22 +131,22 @@ def test_a_worker_that_was_killed_is_replaced_and_its_task_done_again(tmp_path):
 
 
 def test_a_mistake_in_a_worker_keeps_its_traceback():
-    with Helper() as helper:
+    with Worker() as worker:
         with pytest.raises(KeyError, match="a mistake of the code") as raised:
-            helper.call(mistaken)
+            worker.call(mistaken)
         assert "in mistaken" in raised.value.__notes__[0]
         with pytest.raises(RuntimeError, match=r"OddError\('7 owls'\) cannot be sent"):
-            helper.call(odd)
-        assert helper.call(divmod, 7, 2) == (3, 1)
+            worker.call(odd)
+        assert worker.call(divmod, 7, 2) == (3, 1)
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     """Killed at once, it leaves nobody behind who goes on computing or holds a lock."""
     script = (
         "import time\n"
-        "from wsss.processes import Helper\n"
-        "helper = Helper()\n"
-        "helper.begin(time.sleep, 600)\n"
+        "from wsss.processes import Worker\n"
+        "worker = Worker()\n"
+        "worker.begin(time.sleep, 600)\n"
         "time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script]) as ran:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wsss.data.labels import VOC_CLASSES
 from wsss.errors import InputError
-from wsss.processes import Helper
+from wsss.processes import Worker
 
 SECONDS, MEMORY = 60, 2**33
 """What one file may take of time and address space: a real one takes milliseconds and kilobytes."""
@@ -42,7 +42,7 @@ class SbdFolder:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._reader = Helper()
+        self._reader = Worker()
         for place in (".", "cls", "dataset/cls", "benchmark_RELEASE/dataset/cls"):
             self.masks = Path(root) / place
             if self.masks.is_dir() and any(self.masks.glob("[!.]*.mat")):

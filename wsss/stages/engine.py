@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsss.errors import InputError
-from wsss.processes import Helper, ProcessDiedError, tell_parent
+from wsss.processes import ProcessDiedError, Worker, tell_parent
 from wsss.progress import heard_by
 from wsss.stages.progress import Progress
 from wsss.stages.stage import Stage
@@ -172,10 +172,10 @@ def run(
             progress.note(f"Dask dashboard: {client.dashboard_link}")
             compute = partial(_run_on_cluster, client)
         elif workers > 1:
-            helpers = local_workers(workers, visible_gpus())
-            for helper in helpers:
-                stack.enter_context(helper)
-            compute = partial(_run_on_workers, helpers)
+            here = local_workers(workers, visible_gpus())
+            for worker in here:
+                stack.enter_context(worker)
+            compute = partial(_run_on_workers, here)
         else:
             compute = _run_here
         # All that was given is read, and looked at, before the first training.
@@ -216,7 +216,7 @@ def _run_here(tasks: Sequence[Task], store: Store, progress: Progress) -> None:
 
 
 def _run_on_workers(
-    workers: Mapping[Helper, str | None], tasks: Sequence[Task], store: Store, progress: Progress
+    workers: Mapping[Worker, str | None], tasks: Sequence[Task], store: Store, progress: Progress
 ) -> None:
     """Give each worker that has nothing to do the first task that waits for nothing."""
     number = {stage.identity: n for n, task in enumerate(tasks) for stage in task}
@@ -226,7 +226,7 @@ def _run_on_workers(
         order.add(n, *({number[each] for each in parents if each in number} - {n}))
     order.prepare()
     ready: list[int] = []
-    busy: dict[Helper, int] = {}
+    busy: dict[Worker, int] = {}
     deaths = Counter[int]()
     while order.is_active():
         ready = sorted([*ready, *order.get_ready()])
@@ -321,7 +321,7 @@ def _ensure_and_tell(task: Task, store: Store, parents: Sequence[float]) -> floa
         return _ensure(task, store, parents)
 
 
-def local_workers(count: int, gpus: Sequence[str]) -> dict[Helper, str | None]:
+def local_workers(count: int, gpus: Sequence[str]) -> dict[Worker, str | None]:
     """Describe the processes of this machine: the first ones own a GPU each, the others see none.
 
     Parameters
@@ -337,11 +337,11 @@ def local_workers(count: int, gpus: Sequence[str]) -> dict[Helper, str | None]:
         From a process, which starts with its first task, to the only kind of task it gets: "GPU",
         "CPU", or None for both.
     """
-    workers: dict[Helper, str | None] = {}
+    workers: dict[Worker, str | None] = {}
     for name in (*gpus, *[""] * count)[:count]:
         own = {"CUDA_VISIBLE_DEVICES": name} if gpus else {}
         kind = ("GPU" if name else "CPU") if 0 < len(gpus) < count else None
-        workers[Helper(WORKER_ENVIRONMENT | own)] = kind
+        workers[Worker(WORKER_ENVIRONMENT | own)] = kind
     return workers
 
 
