@@ -11,12 +11,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from wsss.inference import predict
 from wsss.pages.seeds import figure1
 from wsss.pages.style import SMALL, colour_labels, new_panels, seed_titles, show
+from wsss.pages.text import spread
 from wsss.pages.weights import paint_weights, weight_range, weights_now
 from wsss.paper import Recipe
 from wsss.pipeline import Pipeline
@@ -81,7 +83,10 @@ def _scores(lab: Pipeline, recipe: Recipe) -> str:
     read = {key: lab.read(stage) for key, stage in own_scores(lab, recipe).items()}
     names = list(dict.fromkeys(name for name, _ in read))
     miou = {name: [read[name, each]["miou"] for each in lab.rng_seeds] for name in names}
-    rows = [f"<tr><td>{name}</td><td>{_spread(values)}</td></tr>" for name, values in miou.items()]
+    rows = [
+        f"<tr><td>{name}</td><td>{spread(pd.Series(values))}</td></tr>"
+        for name, values in miou.items()
+    ]
     best = max(ALONE, key=lambda name: np.mean(miou[name]))
     gains = np.subtract(miou[ALL], miou[best])
     told = (
@@ -102,11 +107,6 @@ def _scores(lab: Pipeline, recipe: Recipe) -> str:
         f"<table><tr><th>trained on</th><th>mIoU (%)</th></tr>{''.join(rows)}</table><p>{told}</p>"
         f"<table><tr><th>{ALL}</th><th>IoU (%)</th></tr>{''.join(each)}</table>"
     )
-
-
-def _spread(values: list[float]) -> str:
-    mean = f"{np.mean(values):.1f}"
-    return mean + (f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
 
 
 def _telling(lab: Pipeline) -> tuple[int, ...]:
