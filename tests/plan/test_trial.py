@@ -162,10 +162,10 @@ def test_photos_must_be_named_and_enough(small: Profile, mini: Path) -> None:
 @pytest.mark.slow
 def test_each_kind_has_a_process_of_its_own(small: Profile, mini: Path) -> None:
     table = replace(TABLES["table2"], cells=TABLES["table2"].cells[:1])
-    held = bytearray(2**30)  # a gigabyte of this process is none of theirs
+    held = bytearray(3 * 2**29)  # 1.6 gigabytes of this process are none of theirs
     held[::4096] = b"1" * len(held[::4096])
     trials = [
         each for each in dry_run(Pipeline(small, mini), [table], 1) if isinstance(each, Trial)
     ]
     assert len(trials) == 9
-    assert all(trial.peak_gb < 1.0 for trial in trials), f"{len(held)} {os.getpid()}"
+    assert all(trial.peak_gb < 1.5 for trial in trials), f"{len(held)} {os.getpid()}"
