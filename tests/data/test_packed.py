@@ -49,6 +49,18 @@ def test_runs_are_spread_out_again(shapes: list[tuple], labels: int, rng_seed: i
                 assert np.array_equal(found, one)
 
 
+@pytest.mark.parametrize(("kept", "once"), [(2**24, True), (5, False)])
+def test_maps_of_small_files_are_spread_out_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, once: bool
+) -> None:
+    monkeypatch.setattr("wsss.data.packed.KEPT", kept)
+    packed = pack(tmp_path / "a", [np.full((2, 3), 7, np.uint8)], runs=True)
+    assert (packed[0] is packed[-1]) == once
+    assert np.array_equal(packed[0], np.full((2, 3), 7))
+    with pytest.raises(ValueError, match="read-only"):  # another reader would see the change
+        packed[0][0, 0] = 1
+
+
 def test_runs_may_be_long_and_take_little(tmp_path: Path) -> None:
     label_map = np.full((400, 500), 255, np.uint8)
     label_map[100:300, 50:450] = 7

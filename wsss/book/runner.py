@@ -12,16 +12,16 @@ import json
 import logging
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
@@ -37,6 +37,7 @@ from wsss.book.pages import (
 )
 from wsss.errors import InputError
 from wsss.files import atomic_write
+from wsss.processes import Worker
 
 KERNEL = {"display_name": "Python 3", "language": "python"}
 
@@ -72,7 +73,8 @@ def reproduce(
     parameters : mapping, optional
         Further parameters; every notebook has to declare each of them.
     jobs : int, optional
-        How many notebooks run at once; by default one a core.
+        How many notebooks run at once; by default one more than there are cores, since each waits
+        for its kernel at times.
     everything : bool
         Of drawn scenes, compute every random seed that is recorded, not the first alone.
 
@@ -96,7 +98,7 @@ def reproduce(
     """
     from dask.system import CPU_COUNT
 
-    root, jobs = root.resolve(), CPU_COUNT if jobs is None else jobs
+    root, jobs = root.resolve(), CPU_COUNT + 1 if jobs is None else jobs
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     pages = root / "book" / "notebooks"
     if not notebooks:
@@ -128,12 +130,20 @@ def reproduce(
             else:
                 (pages / "agreement.md").unlink(missing_ok=True)
 
+            workers = SimpleQueue[Worker]()
+
             def one(notebook: Path) -> Page:
                 origin = {"key": keys[notebook], "profile": profile, "parameters": parameters or {}}
-                return _run(notebook, given, origin, logs, pages)
+                worker = workers.get()
+                try:
+                    return _run(worker, notebook, given, origin, logs, pages)
+                finally:
+                    workers.put(worker)
 
-            with own_kernel(), ThreadPoolExecutor(jobs) as pool:
-                results += pool.map(one, stale)
+            with own_kernel(), ExitStack() as stack:
+                for _ in range(min(jobs, len(stale))):
+                    workers.put(stack.enter_context(Worker()))
+                results += stack.enter_context(ThreadPoolExecutor(jobs)).map(one, stale)
     for page in pages.glob("*.ipynb"):
         if page.name not in {n.name for n in notebooks}:
             page.unlink()
@@ -173,8 +183,8 @@ def own_kernel() -> Iterator[None]:
 def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everything: bool) -> str:
     """Compute in one graph what tables and claims need and nothing records.
 
-    Of drawn scenes, which every reader has, the first random seed is computed in any case, so that
-    the records stand beside what comes out here.
+    Of drawn scenes, which every reader has, the tables' first random seed is computed in any case,
+    so that the records stand beside what comes out here.
 
     Returns
     -------
@@ -183,6 +193,7 @@ def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everyt
     """
     from wsss.lab import Lab
     from wsss.pages.provenance import agreement, tell_agreement
+    from wsss.paper import TABLES
     from wsss.stages import Scenes
 
     lab = Lab(profile, data, rng_seeds=rng_seeds, runs=runs)
@@ -191,15 +202,23 @@ def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everyt
         return ""
     again = lab.rng_seeds if everything else lab.rng_seeds[:1]
     lab = Lab(profile, rng_seeds=again, runs=runs, compute="all")
-    lab.everything()
+    if everything:
+        lab.everything()
+    # Table 7 has the longest training: begun last, it would leave the other cores without work.
+    lab.scores(*reversed(TABLES))
     found = agreement(lab)
     return "" if found.empty else tell_agreement(found)
 
 
 def _run(
-    notebook: Path, given: Mapping[str, Any], origin: dict[str, Any], logs: Path, pages: Path
+    worker: Worker,
+    notebook: Path,
+    given: Mapping[str, Any],
+    origin: dict[str, Any],
+    logs: Path,
+    pages: Path,
 ) -> Page:
-    """Execute one notebook in a process of its own; its page appears whole or not at all."""
+    """Execute one notebook; its page appears whole or not at all."""
     from wsss.stages.provenance import environment
 
     partial, report = logs / f"{notebook.stem}.partial.ipynb", logs / f"{notebook.stem}.err.txt"
@@ -208,18 +227,14 @@ def _run(
     origin["started"] = datetime.now(UTC).isoformat(timespec="seconds")
     begin = time.monotonic()
     partial.unlink(missing_ok=True)
-    with log.open("w", encoding="utf-8") as stream:
-        ended = subprocess.run(
-            [
-                *(sys.executable, "-m", "papermill", notebook, partial, "--kernel", "python3"),
-                *("--parameters_yaml", json.dumps(dict(given))),
-                *("--no-progress-bar", "--log-output"),
-            ],
-            stdout=stream, stderr=stream, check=False,
-        )  # fmt: skip
+    try:
+        worker.call(_execute, notebook, partial, dict(given), log)
+        failed = ""
+    except Exception as problem:  # of a cell, of its kernel, or the process died
+        failed = str(problem) or type(problem).__name__
     seconds = time.monotonic() - begin
-    error, details = _failure(partial, log) if ended.returncode else ("", "")
-    if error:
+    if failed:
+        error, details = _failure(partial, failed)
         with atomic_write(report) as aside:
             aside.write_text(f"{notebook.name}: {error}\n\n{details}\n", encoding="utf-8")
         where = os.path.relpath(report)
@@ -267,7 +282,23 @@ def _check_parameters(notebooks: Sequence[Path], given: Mapping[str, Any]) -> No
             )
 
 
-def _failure(executed: Path, log: Path) -> tuple[str, str]:
+def _execute(notebook: Path, partial: Path, given: Mapping[str, Any], log: Path) -> None:
+    """Run a notebook by papermill; in a process that runs others before and after it.
+
+    To import papermill takes a second and a half of a core, a fifth of what a page takes.
+    """
+    from papermill import execute_notebook
+
+    with log.open("w", encoding="utf-8") as stream:
+        for each in (sys.stdout, sys.stderr):  # the kernel's too: it inherits them
+            os.dup2(stream.fileno(), each.fileno())
+        execute_notebook(
+            notebook, partial, given, kernel_name="python3", progress_bar=False,
+            stdout_file=stream, stderr_file=stream,
+        )  # fmt: skip
+
+
+def _failure(executed: Path, told: str) -> tuple[str, str]:
     """Say in one line why a notebook failed, and what there is to read of it."""
     cells = read_notebook(executed)["cells"] if executed.is_file() else []
     for cell in cells:
@@ -276,8 +307,7 @@ def _failure(executed: Path, log: Path) -> tuple[str, str]:
                 told = "\n".join([*output["traceback"], "The cell:", "".join(cell["source"])])
                 reason = f"{output['ename']}: {_first_line(output['evalue'])}"
                 return f"{reason} (cell {cell['execution_count']})", _plain(told)
-    told = _plain(log.read_text(encoding="utf-8")).strip()
-    return _first_line(told.rpartition("\n")[2]) or "its kernel died", told
+    return _first_line(told), _plain(told)
 
 
 def _plain(text: str) -> str:
@@ -306,7 +336,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Run the notebooks that are stale and publish them as pages of the book.",
     )
     parser.add_argument("--profile", help="default: that of the published pages, else demo")
-    parser.add_argument("--jobs", type=int, help="notebooks at once (default: one a core)")
+    parser.add_argument("--jobs", type=int, help="notebooks at once (default: one a core, and one)")
     parser.add_argument("--all", action="store_true", help="compute what is recorded of scenes too")
     parser.add_argument(
         "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),

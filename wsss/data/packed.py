@@ -16,6 +16,8 @@ from wsss.errors import InputError
 
 RUN, LONGEST = 3, 2**16 - 1
 """Bytes of a run: two of its length, which is at most so long, and its label."""
+KEPT = 2**24
+"""Bytes of label maps that are kept once they were spread out; a training reads each ten times."""
 
 
 class PackedArrays(Sequence[np.ndarray]):
@@ -23,7 +25,8 @@ class PackedArrays(Sequence[np.ndarray]):
 
     Opening costs nothing, reading one array touches only its own bytes, and several processes
     that read the same file share its pages. Label maps may be stored in runs of equal labels, which
-    take about a twentieth of the room and are spread out again whenever a map is read.
+    take about a twentieth of the room and are spread out again when a map is read; of small files
+    each map stays so.
 
     Parameters
     ----------
@@ -62,6 +65,10 @@ class PackedArrays(Sequence[np.ndarray]):
             if self._dtype.hasobject or any(side < 0 for shape in self._shapes for side in shape):
                 raise ValueError("no arrays of numbers")
             self._starts = np.array([0, *accumulate(stored)], np.int64)
+            spread = sum(math.prod(shape) for shape in self._shapes)
+            self._kept: dict[int, np.ndarray] | None = (
+                {} if self._in_runs and spread <= KEPT else None
+            )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"{index}: no index of packed arrays ({' '.join(str(error).split()):.80}); delete "
@@ -95,9 +102,16 @@ class PackedArrays(Sequence[np.ndarray]):
         numbers = range(len(self))[index]  # negative ones, slices and IndexError as in any list
         if isinstance(numbers, range):
             return [self[number] for number in numbers]
-        start, stop = self._starts[numbers], self._starts[numbers + 1]
-        stored = self._values[start:stop]
-        return (_spread(stored) if self._in_runs else stored).reshape(self._shapes[numbers])
+        if self._kept is not None and numbers in self._kept:
+            return self._kept[numbers]
+        array = self._values[self._starts[numbers] : self._starts[numbers + 1]]
+        if self._in_runs:
+            array = _spread(array)
+            array.flags.writeable = False
+        array = array.reshape(self._shapes[numbers])
+        if self._kept is not None:
+            self._kept[numbers] = array
+        return array
 
     def shape(self, index: int) -> tuple[int, ...]:
         """Shape of one array, without touching its bytes."""

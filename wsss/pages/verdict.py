@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 Verdict = Literal["supported", "contradicted", "mixed", "none to speak of", "undecided"]
 Interval = tuple[float, float]
@@ -262,7 +262,7 @@ def reach(count: int, level: float = 0.95) -> float:
     >>> round(reach(3), 1), round(reach(20), 1)
     (2.5, 0.5)
     """
-    return float(stats.t.ppf((1 + level) / 2, count - 1) / np.sqrt(count))
+    return float(special.stdtrit(count - 1, (1 + level) / 2) / np.sqrt(count))
 
 
 def _reason(
