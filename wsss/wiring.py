@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from wsss.crf import PRESETS
+from wsss.data.suspicions import left_out
 from wsss.inference import SCALES, Protocol
 from wsss.paper import (
     AnyRecipe,
@@ -255,4 +256,4 @@ class Wiring:
         """Say which of a data folder's classes are not learnt; empty if all are."""
         if self.data is None or not isinstance(self.source, PhotoFolder):
             return ""
-        return self.source.folder(self.data).left_out(self.profile.data.train)
+        return left_out(self.source.folder(self.data), self.profile.data.train)

@@ -20,6 +20,7 @@ from wsss import files
 from wsss.data.check import check_folder
 from wsss.data.labels import VOC_CLASSES, read_labels
 from wsss.data.pictures import shrink, voc_palette, write_mask_png
+from wsss.data.suspicions import left_out
 from wsss.data.voc import Subset, VocFolder
 from wsss.errors import InputError
 
@@ -533,9 +534,9 @@ def test_what_is_left_out_is_said(make_voc: MakeVoc) -> None:
         "none of the others"
     )
     assert 0 < none < 6
-    assert folder.left_out("train") == line
+    assert left_out(folder, "train") == line
     assert check_folder(root, ["elm"]).notes == (line,)
-    assert VocFolder(root).left_out("train") == ""
+    assert left_out(VocFolder(root), "train") == ""
 
 
 # --- check ---------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from wsss.stages import (
     run,
     together,
 )
-from wsss.stages.engine import default_workers, visible_gpus
+from wsss.stages.workers import default_workers, visible_gpus
 from wsss.training import Schedule
 
 MakeVoc = Callable[..., Path]

@@ -16,6 +16,7 @@ from wsss.data.suspicions import (
     Seen,
     doubtful_labels,
     left_by_macos,
+    left_out,
     look_at,
     shared_ids,
     unknown_objects,
@@ -219,7 +220,7 @@ def check_folder(root: str | Path, classes: Sequence[str] | None = None) -> Fold
         splits.append(split)
         if len(folder.classes) < len(folder.every_class) and not split.missing_labels:
             with suppress(InputError):  # told above
-                notes.append(folder.left_out(name))
+                notes.append(left_out(folder, name))
         for lacking, what, purpose in (
             (split.missing_masks, "a mask", "evaluation needs masks, training does not"),
             (

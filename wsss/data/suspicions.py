@@ -165,3 +165,17 @@ def doubtful_labels(
         f"{split!r} have no class, the first {nothing[0]!r}; label them"
         + ("" if every else ", or see that they show background only"),
     )
+
+
+def left_out(folder: VocFolder, split: str) -> str:
+    """Say in one line which of a folder's classes are left out; empty if none is."""
+    missing = [name for name in folder.every_class if name not in folder.classes]
+    if not missing:
+        return ""
+    ids = folder.ids(split)
+    none = int((~folder.image_labels(ids).any(axis=1)).sum())
+    shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    return (
+        f"{folder.root}: {len(missing)} of {len(folder.every_class)} classes are left out "
+        f"({shown}); {none} of the {len(ids)} images of {split!r} show none of the others"
+    )

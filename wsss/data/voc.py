@@ -179,18 +179,17 @@ class VocFolder:
 
     def index_map(self, path: Path, image_id: str) -> NDArray[np.uint8]:
         """Return a mask or seed of an image, (H, W) uint8 as from `mask`, wherever it lies."""
-        stored = read_mask_png(path, classes=len(self.every_class))
-        return self.fitted(stored, path, image_id)
+        return self.fitted(read_mask_png(path, classes=len(self.every_class)), path, image_id)
 
     def fitted(self, stored: NDArray[np.uint8], path: Path, image_id: str) -> NDArray[np.uint8]:
         """Return indices (H, W) uint8 that were read from `path` as `index_map` does."""
         highest = len(self.every_class)
         (h, w), (height, width) = stored.shape, self.size(image_id)
         if (h, w) != (height, width):
-            turned = "resize one, or turn it as the camera's EXIF orientation says"
+            turned = ", or turn it as the camera's EXIF orientation says"
             raise InputError(
-                f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; "
-                + (turned if (h, w) == (width, height) else "resize one")
+                f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; resize one"
+                + turned * ((h, w) == (width, height))
             )
         wrong = np.unique(stored[(stored > highest) & (stored != IGNORE_INDEX)])
         if wrong.size:
@@ -227,19 +226,6 @@ class VocFolder:
         )
         return {image_id: rows[image_id] for image_id in ids if image_id in rows}
 
-    def left_out(self, split: str) -> str:
-        """Say in one line which of the folder's classes are left out; empty if none is."""
-        missing = [name for name in self.every_class if name not in self.classes]
-        if not missing:
-            return ""
-        ids = self.ids(split)
-        none = int((~self.image_labels(ids).any(axis=1)).sum())
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        return (
-            f"{self.root}: {len(missing)} of {len(self.every_class)} classes are left out "
-            f"({shown}); {none} of the {len(ids)} images of {split!r} show none of the others"
-        )
-
     def fingerprint(self, splits: Iterable[str], cache: Path | None = None) -> str:
         """Return the SHA-256 of all that `splits` hold: ids, labels, images and masks.
 
@@ -250,13 +236,10 @@ class VocFolder:
         splits = sorted(set(splits))
         keep = self._subset.keep if self._subset else ""
         lists = [self._listed(split) for split in splits if split in self.splits()]
-        read = {each for ids in lists for each in ids}
-        labels = self.label_source
-        paths = [*map(self.picture_path, sorted(read)), *map(self.mask_path, sorted(read))]
-        if labels is not None and labels.is_dir():
-            paths += [labels / f"{each}.xml" for each in sorted(read)]
-        elif labels is not None:
-            paths.append(labels)
+        read = sorted({each for ids in lists for each in ids})
+        paths = [*map(self.picture_path, read), *map(self.mask_path, read)]
+        if (labels := self.label_source) is not None:
+            paths += [labels / f"{each}.xml" for each in read] if labels.is_dir() else [labels]
         what = (
             *(self.root.resolve(), labels, self._difficult, self._subset),
             *(self.classes, self.every_class, splits, lists),
@@ -338,9 +321,8 @@ class VocFolder:
         unknown = [name for name in self.classes if name not in self.every_class]
         if unknown or len(set(self.classes)) != len(self.classes) or not self.classes:
             what = f"unknown class {unknown[0]!r}" if unknown else f"classes {self.classes}"
-            raise InputError(
-                f"{self.root}: {what}; name each once, out of {', '.join(self.every_class)}"
-            )
+            once = f"name each once, out of {', '.join(self.every_class)}"
+            raise InputError(f"{self.root}: {what}; {once}")
         new_index = np.full(256, IGNORE_INDEX, np.uint8)
         new_index[0] = 0
         for index, name in enumerate(self.classes, start=1):

@@ -2,7 +2,7 @@
 
 from wsss.stages.cams import AnyCams, CamReader, Cams, MergedCams
 from wsss.stages.classifier import Classifier, NetworkSpec
-from wsss.stages.engine import default_workers, graph, run, together
+from wsss.stages.engine import graph, run, together
 from wsss.stages.images import Images, PhotoFolder, Photos, Scenes
 from wsss.stages.records import RESULTS, Records, keep_scores
 from wsss.stages.saliency import (
@@ -19,6 +19,7 @@ from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Spec, Stage, canonical_json
 from wsss.stages.store import Origin, Store, default_runs
 from wsss.stages.trace import WeightTrace, at_features
+from wsss.stages.workers import default_workers
 
 __all__ = [
     "RESULTS",

@@ -16,7 +16,7 @@ import pytest
 from wsss.errors import InputError
 from wsss.processes import Worker
 from wsss.stages import Stage, Store, engine, run
-from wsss.stages.engine import local_workers
+from wsss.stages.workers import local_workers
 
 
 class Look(Stage):
