@@ -40,8 +40,8 @@ def measure(profile: str, runs: Path) -> pd.DataFrame:
             "megabytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6,
             "count": 1,
         }
-        for folder in sorted(runs.glob("*/*"))
-        if folder.is_dir() and not folder.suffix
+        for folder in sorted(path.parent for path in runs.glob("*/*/spec.json"))
+        if not folder.suffix
     ]
     means = {"seconds": "mean", "megabytes": "mean", "count": "sum"}
     return pd.DataFrame(seen).groupby(["profile", "kind"], as_index=False).agg(means).round(2)
@@ -52,4 +52,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     new = measure(sys.argv[1], Path(sys.argv[2]))
     old = pd.read_csv(COSTS) if COSTS.is_file() else new.iloc[:0]
-    pd.concat([old[old["profile"] != sys.argv[1]], new]).to_csv(COSTS, index=False)
+    table = pd.concat([old[old["profile"] != sys.argv[1]], new])
+    table.sort_values(["profile", "kind"]).to_csv(COSTS, index=False)

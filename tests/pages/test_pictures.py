@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from wsss import Lab
 from wsss.choices import CamChoices, DataChoices, PilotChoices, SeedChoices
@@ -25,10 +26,10 @@ from wsss.pages.style import (
     seed_titles,
     show,
 )
-from wsss.paper import EVERYTHING, TABLES, PilotRecipe, Recipe
+from wsss.paper import EVERYTHING, TABLES, PilotRecipe, Recipe, get_table
 from wsss.profiles import smoke
 from wsss.seeds import CrfSeed
-from wsss.stages import NetworkSpec, Scenes
+from wsss.stages import RESULTS, NetworkSpec, Scenes
 from wsss.training import Schedule
 
 mpl.use("Agg")
@@ -231,3 +232,15 @@ def test_pictures_need_no_display(tmp_path: Path, lab: Lab) -> None:
     file = tmp_path / "figure.png"
     lab.figure1(indices=(0,)).savefig(file)
     assert file.stat().st_size > 1000
+
+
+def test_the_picture_of_page_10_is_of_the_demo_as_it_is() -> None:
+    """Drawn once: it names the segmenters whose predictions it shows."""
+    lab = Lab("demo", rng_seeds=[0])
+    shown = [
+        lab.segmenter(cell.recipe).identity
+        for cell in get_table("wst_hurts").cells
+        if cell.row.endswith("noise 0.3, 2 labels")
+    ]
+    with Image.open(RESULTS / "demo" / "wst_hurts.png") as picture:
+        assert picture.info["Comment"].split() == shown

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from wsss import Lab
 from wsss.pages.sharpness import (
     QUESTIONS,
     ROWS,
@@ -59,3 +62,17 @@ def test_each_number_of_seeds_is_asked_twice() -> None:
     first = QUESTIONS[0].comparisons[1]
     assert first.name == "2 seeds: s = 1 - s = 0"
     assert QUESTIONS[0].in_paper(first) is not None  # Table 5 has it
+
+
+def test_what_the_page_says_of_errors_is_what_is_recorded(tmp_path: Path) -> None:
+    """Weights spill less and miss more, none falls behind no weights; of twelve 2 is the best."""
+    scores = Lab("demo", compute="none", runs=tmp_path).scores("sharpness")
+    for row, count in ROWS.items():
+        miou, spilled, missed = (
+            by_sharpness(scores, row, figure).mean() for figure in ("miou", "spilled", "missed")
+        )
+        assert list(miou.index) == SHARPNESS
+        assert (miou >= miou["0"]).all()
+        assert (spilled[1:] < spilled["0"]).all()
+        assert (missed[1:] > missed["0"]).all()
+        assert count != "12" or miou.idxmax() == "2"

@@ -1,5 +1,7 @@
 """The verdicts: what turns them, what must not, and how often they speak where nothing is."""
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,6 +83,26 @@ def test_what_cannot_be_judged(differences, reason):
 def test_the_claim_is_concluded_by_counting(found, verdict, every):
     assert conclude(np.array(found)) == verdict
     assert conclude(np.array(found), every=True) == every
+
+
+def by_hand(found: tuple[str, ...], every: bool) -> str:
+    """As the page of claims says it: the first line that fits."""
+    yes, no, none = map(found.count, (YES, NO, NONE))
+    if no and (every or not yes):
+        return NO
+    if yes and (no or none > len(found) / 2 or (every and none)):
+        return "mixed"
+    if yes >= (len(found) if every else len(found) / 2):
+        return YES
+    return NONE if none == len(found) else OPEN
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("count", range(1, 7))
+def test_a_reader_counts_to_the_same_verdict(count: int, every: bool) -> None:
+    kinds = [YES, NO, NONE, OPEN]
+    for found in combinations_with_replacement(kinds, count):
+        assert conclude(np.array(found), every) == by_hand(found, every)
 
 
 @settings(max_examples=50, deadline=None)

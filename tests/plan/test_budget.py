@@ -95,7 +95,8 @@ def test_what_was_not_timed_is_not_told(paper: Pipeline) -> None:
 
 def test_the_plan_tells_hours_disk_and_memory_for_a_number_of_cores(tmp_path: Path) -> None:
     lab = Pipeline("paper", rng_seeds=[0, 1, 2], runs=tmp_path)
-    total = of(lab, *graph(each.stage for each in lab.asked(*TABLES)))
+    stages = graph(each.stage for each in lab.asked(*TABLES))
+    total = of(lab, *stages)
     for cores, hours in ((1, total["core hours"]), (64, total["GPU hours"])):
         text = plan(lab, cores=cores)
         assert f"by what was measured, with {cores} cores beside one GPU" in text
@@ -106,8 +107,12 @@ def test_the_plan_tells_hours_disk_and_memory_for_a_number_of_cores(tmp_path: Pa
     assert "a training maps up to 7.2 GB" in text
     assert "not measured at this size: nothing" in text
     page = " ".join((Path(__file__).parents[2] / "book" / "cost.md").read_text("utf-8").split())
+    disk = budget(stages, lab).set_index("stage")["disk GB"]
+    labels = disk[disk.index.str.match(r"(seeds .|noisy_labels)$")].sum()
     assert (
         f"{total['GPU hours']:.1f} hours of that GPU in TF32, {total['core hours']:.0f} hours of a "
-        f"core beside it, {total['disk GB']:.0f} GB" in page
+        f"core beside it, {total['disk GB']:.0f} GB, of which {disk['merged_cams']:.0f} are merged "
+        f"CAMs in float16 and {labels:.0f} label maps, and up to "
+        f"{mapped_bytes(stages, lab) / 1e9:.0f} GB of files" in page
     )
     assert "cores beside one GPU" not in plan(Pipeline("smoke", runs=tmp_path))

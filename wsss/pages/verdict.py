@@ -88,8 +88,8 @@ def judge(
     Then they are counted. The claim is
 
     mixed
-        if one is supported and one contradicted, or some are supported, but so many none to speak
-        of that half can never be;
+        if one is supported and one contradicted, or some are supported and more than half none to
+        speak of;
     contradicted
         if one is contradicted and none supported;
     supported
@@ -99,10 +99,12 @@ def judge(
     undecided
         otherwise.
 
-    With `every` no half will do: all have to be supported, and one that is contradicted
-    contradicts the claim. If there is nothing in any comparison, a claim is supported or
-    contradicted by mistake in at most 5 of 100 cases, however the comparisons hang together
-    (Holm's property; tested by simulation).
+    With `every` no half will do: all have to be supported, one that is contradicted contradicts
+    the claim, and one none to speak of beside supported ones makes it mixed.
+
+    If there is nothing in any comparison, a claim is supported or contradicted by mistake in at
+    most 5 of 100 cases, however the comparisons hang together (Holm's property; tested by
+    simulation).
 
     Parameters
     ----------
