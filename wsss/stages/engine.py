@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from graphlib import TopologicalSorter
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,15 +16,13 @@ from wsss.errors import InputError
 from wsss.processes import ProcessDiedError, Worker, tell_parent
 from wsss.progress import heard_by
 from wsss.stages.progress import Progress
+from wsss.stages.schedule import Task, graph, in_order, together
 from wsss.stages.stage import Stage
 from wsss.stages.store import Store
 from wsss.training.precision import require_precision
 
 if TYPE_CHECKING:
     from distributed import Client
-
-Task = tuple[Stage, ...]
-"""Stages that are computed in one go; most are alone."""
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two processes of one thread beat one of two by far
@@ -40,69 +37,6 @@ DEATHS = 3
 """Workers that die over the same task before it is given up: the system kills some others' way."""
 SHARES = "wsss shares"
 """Topic under which workers of a cluster tell the key of a task and how much of it is done."""
-
-
-def graph(
-    goals: Iterable[Stage], done: Callable[[Stage], bool] = lambda stage: False
-) -> list[Stage]:
-    """List the distinct stages that some goals need, each after the ones it reads.
-
-    What `done` tells is there is left out, and so is what only it needed.
-
-    Examples
-    --------
-    >>> from wsss.stages import Images, Scenes
-    >>> train, val = (Images(source=Scenes(), split=split) for split in ("train", "val"))
-    >>> [stage.name for stage in graph([train, val])]
-    ['scenes', 'images', 'images']
-    >>> [stage.name for stage in graph([train, val], done=lambda stage: stage is val)]
-    ['scenes', 'images']
-    """
-    ordered: dict[str, Stage] = {}
-    left_out: set[str] = set()
-
-    def visit(stage: Stage) -> None:
-        if stage.identity in ordered or stage.identity in left_out:
-            return
-        if done(stage):
-            left_out.add(stage.identity)
-            return
-        for parent in stage.parents():
-            visit(parent)
-        ordered[stage.identity] = stage
-
-    for goal in goals:
-        visit(goal)
-    return list(ordered.values())
-
-
-def together(stages: Sequence[Stage]) -> list[Task]:
-    """Gather stages, each listed after the ones it reads, into tasks: those that share work in one.
-
-    Examples
-    --------
-    >>> from wsss import Lab
-    >>> lab = Lab("demo")
-    >>> blocks = [block for cams in lab.cams() for block in lab.seeds("T", cams).blocks]
-    >>> {len(task) for task in together(blocks)}  # of three scales
-    {3}
-    """
-    members: dict[str, list[Stage]] = defaultdict(list)
-    for stage in stages:
-        members[stage.shares or stage.identity].append(stage)
-    wanted = {stage.identity for stage in stages}
-    tasks: dict[str, Task] = {}
-
-    def visit(stage: Stage) -> None:
-        name = stage.shares or stage.identity
-        if stage.identity in wanted and name not in tasks:
-            for parent in (parent for member in members[name] for parent in member.parents()):
-                visit(parent)
-            tasks[name] = tuple(members[name])
-
-    for stage in stages:
-        visit(stage)
-    return list(tasks.values())
 
 
 def run(
@@ -162,7 +96,7 @@ def run(
             require_precision(stage.precision or "32-true")
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
-    progress = Progress(todo, workers, quiet, expected)
+    progress = Progress(tasks, workers, quiet, expected)
     with ExitStack() as stack:
         stack.callback(progress.close)
         if scheduler is not None:
@@ -219,12 +153,7 @@ def _run_on_workers(
     workers: Mapping[Worker, str | None], tasks: Sequence[Task], store: Store, progress: Progress
 ) -> None:
     """Give each worker that has nothing to do the first task that waits for nothing."""
-    number = {stage.identity: n for n, task in enumerate(tasks) for stage in task}
-    order = TopologicalSorter()
-    for n, task in enumerate(tasks):
-        parents = {parent.identity for stage in task for parent in stage.parents()}
-        order.add(n, *({number[each] for each in parents if each in number} - {n}))
-    order.prepare()
+    order = in_order(tasks)
     ready: list[int] = []
     busy: dict[Worker, int] = {}
     deaths = Counter[int]()
