@@ -7,8 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from wsss import Lab
-from wsss.paper import TABLES
-from wsss.plan import COSTS, counts, edges, estimate, kind_of, plan
+from wsss.data.scenes import write_scenes
+from wsss.paper import EVERYTHING, TABLES
+from wsss.pipeline import Pipeline
+from wsss.plan import COSTS, counts, edges, estimate, expected_seconds, kind_of, plan
+from wsss.profiles import own
 from wsss.stages import Stage, graph, keep_scores
 
 
@@ -93,3 +96,19 @@ def test_the_graph_has_a_line_a_kind_each_after_what_it_reads() -> None:
     assert sum(int(line.split(" x ")[0]) for line in lines) == len(stages)
     assert len(set(kinds)) == len(kinds)
     assert "cams resnet38_scenes <- classifier resnet38_scenes, images" in "\n".join(lines)
+
+
+def test_all_of_a_run_on_own_photos_was_timed_and_grows_with_it(tmp_path: Path) -> None:
+    photos = write_scenes(tmp_path, train=1, val=1, pilot=1, rng_seed=0)
+    stages = graph([Pipeline(own(), photos).score(EVERYTHING)])
+    size = {"photos": 48, "held_out": 12, "steps": 60}
+    timed = pd.read_csv(COSTS).query("profile == 'own'").set_index("kind")["seconds"]
+    assert expected_seconds(stages, **size) == {e.identity: timed[kind_of(e)] for e in stages}
+
+    def grown(**changed: int) -> set[str]:
+        longer = expected_seconds(stages, **{**size, **changed})
+        return {each.name for each in stages if longer[each.identity] > timed[kind_of(each)]}
+
+    assert grown(steps=61) == {"classifier", "segmenter"}
+    assert grown(held_out=13) == {"segmenter_score"}
+    assert {"saliency", "cams", "seed_block", "seeds"} <= grown(photos=49)

@@ -29,37 +29,40 @@ def test_a_stage_is_heard_in_this_process_and_from_workers(tmp_path, capsys, wor
 def test_time_left_is_expected_time_at_this_machines_pace(monkeypatch, capsys):
     now = 0.0
     monkeypatch.setattr("wsss.stages.progress.time.perf_counter", lambda: now)
-    first, second = stages = [Tells(number=n) for n in range(2)]
-    expected = {first.identity: 300.0, second.identity: 100.0}
-    progress = Progress(stages, workers=2, quiet=False, expected=expected)
+    first, second, third = tasks = [(Tells(number=n),) for n in range(3)]
+    takes = zip(tasks, (300.0, 100.0, 40.0), strict=True)
+    expected = {stage.identity: seconds for (stage,), seconds in takes}
+    progress = Progress(tasks, workers=2, quiet=False, expected=expected)
 
     def says(text):
         assert text in capsys.readouterr().err.rpartition("\r")[2]
 
-    progress.runs([first], 0.05)  # 15 of 400 seconds: too little to know the pace
-    says("tells 5%, about 3 min left")
+    progress.runs(first, 0.04)  # 12 of 300 seconds: too little to know the pace
+    says("tells 4%, about 5 min left")
     now = 60.0
-    progress.runs([first], 0.5)  # 150 seconds of work in 60, 250 are left
-    says("tells 50%, about 2 min left")
-    progress.runs([second], 0.8)
-    says("tells 50%, tells 80%, about 44 s left")
-    progress.ends([first], 70)
-    says("about 3 s left")
-    progress.runs([first], 0.9)  # told too late
+    progress.runs(first, 0.5)  # of 300 seconds half in 60; the others fit beside them
+    says("tells 50%, about 60 s left")
+    progress.runs(second, 0.8)
+    says("tells 50%, tells 80%, about 60 s left")
+    progress.ends(first, 70)
+    says("about 9 s left")  # 40 of 300, at the same pace
+    progress.runs(first, 0.9)  # told too late
     progress.runs(None, 0.9)  # of another client
     assert not capsys.readouterr().err
-    progress.ends([second], 80)
+    progress.ends(second, 80)
+    says("about 9 s left")
+    progress.ends(third, 9)
     progress.close()
     assert "left" not in capsys.readouterr().err
 
 
 def test_without_expectation_a_kind_takes_what_it_took(capsys):
-    stages = [Tells(number=n) for n in range(3)]
-    progress = Progress(stages, workers=1, quiet=False)
-    progress.runs(stages[:1], 0.5)
+    tasks = [(Tells(number=n),) for n in range(3)]
+    progress = Progress(tasks, workers=1, quiet=False)
+    progress.runs(tasks[0], 0.5)
     assert "left" not in capsys.readouterr().err
-    progress.ends(stages[:1], 40)
-    progress.runs(stages[1:2], 0.25)
+    progress.ends(tasks[0], 40)
+    progress.runs(tasks[1], 0.25)
     assert "tells 25%, about 70 s left" in capsys.readouterr().err
     progress.close()
 

@@ -108,10 +108,9 @@ def evaluate(
                 f"{b.shape[1]} x {b.shape[0]}"
             )
     count = 1 + max(int(each[each != 255].max(initial=0)) for each in [*true, *found])
-    titles = [f"label {label}" for label in range(count)]
-    if model is not None:
-        named = load_segmenter(model).classes
-        titles = ["background", *named, *titles[len(named) + 1 :]][:count]
+    named = ["background", *load_segmenter(model).classes] if model is not None else []
+    titles = [*named, *(f"label {label}" for label in range(len(named), count))]
+    count = len(titles)
     by_label = 100 * iou(score(found, true, count))[:count]
     for title, value in zip(titles, by_label.tolist(), strict=True):
         typer.echo(f"{title}: {'absent' if value != value else f'{value:.1f}'}")

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import math
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -16,13 +17,24 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from wsss.inference import predict
+from wsss.models import NETWORKS
 from wsss.pages.seeds import figure1
-from wsss.pages.style import SMALL, colour_labels, new_panels, seed_titles, show
+from wsss.pages.style import (
+    SMALL,
+    aspects,
+    colour_labels,
+    label_entries,
+    legend,
+    new_panels,
+    seed_titles,
+    show,
+    tidy,
+)
 from wsss.pages.text import spread
 from wsss.pages.weights import paint_weights, weight_range, weights_now
 from wsss.paper import Recipe
 from wsss.pipeline import Pipeline
-from wsss.stages import Segmenter, SegmenterScore, Stage, at_features
+from wsss.stages import Classifier, Segmenter, SegmenterScore, at_features
 
 ALONE = {"threshold seed alone (T)": Recipe(("T",)), "CRF seed alone (C)": Recipe(("C",))}
 ALL = "all seeds, weighted"
@@ -30,9 +42,10 @@ SHOWN = 6
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width"><style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem;
-  color-scheme: light dark }}
-img {{ max-width: 100%; background: white }} td, th {{ padding: 0.2rem 0.8rem; text-align: left }}
+:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+body {{ margin: 2rem auto; max-width: 60rem; padding: 0 1rem }}
+td, th {{ padding: 0.2rem 0.8rem 0.2rem 0; text-align: left }}
+figure {{ margin: 0; overflow-x: auto }} img {{ width: 100%; min-width: 44rem }}
 </style></head><body><h1>{title}</h1>{body}</body></html>
 """
 
@@ -57,7 +70,8 @@ def write_own_report(
     seconds = sum(lab.store.provenance(each)["seconds"] for each in [segmenter, *classifiers])
     parts = [
         *(f"<p>{escape(line)}</p>" for line in understood.splitlines()),
-        f"<p>Three trainings took {seconds / 60:.1f} minutes.</p>",
+        f"<p>Training the {len(classifiers)} classifiers and the segmenter of all seeds took "
+        f"{seconds / 60:.1f} minutes of a core.</p>",
         *([_scores(lab, recipe)] if with_masks else []),
         "<h2>Predictions for photos held out</h2>",
         _picture(_predictions(lab, segmenter), "photos and what the segmenter says"),
@@ -140,13 +154,13 @@ def _trusted(lab: Pipeline, recipe: Recipe, segmenter: Segmenter, index: int) ->
     return figure
 
 
-def _losses(lab: Pipeline, stages: list[Stage]) -> Figure:
+def _losses(lab: Pipeline, stages: Sequence[Classifier | Segmenter]) -> Figure:
     figure, axes = plt.subplots(1, len(stages), figsize=(9, 2.6))
     for ax, stage in zip(axes, stages, strict=True):
         history = json.loads((lab.store.folder(stage) / "history.json").read_text())
         ax.plot(range(1, len(history["loss"]) + 1), history["loss"], marker="o", ms=3)
-        ax.set(title=stage.name, xlabel="epoch")
-    axes[0].set_ylabel("loss")
+        tidy(ax, f"{stage.name}, {NETWORKS[stage.network.name].title}", "epoch")
+    axes[0].set_ylabel("loss", fontsize=SMALL)
     figure.tight_layout()
     return figure
 
@@ -157,19 +171,18 @@ def _predictions(lab: Pipeline, segmenter: Segmenter) -> Figure:
     loaded = val.load(lab.store)
     images = [np.asarray(loaded.images[i]) for i in range(min(SHOWN, len(loaded.ids)))]
     maps = predict(segmenter.load(lab.store), images)
-    figure, axes = plt.subplots(2, len(images), figsize=(9, 3.2), squeeze=False)
-    for column, image, labels in zip(axes.T, images, maps, strict=True):
-        column[0].imshow(image)
-        column[1].imshow(colour_labels(labels))
-        for ax in column:
-            ax.set_axis_off()
-    figure.tight_layout(pad=0.3)
+    ratio = max(aspects(images))
+    figure, axes = new_panels(2, len(images), aspect=ratio, room=0.3)
+    for (above, below), image, labels in zip(axes.T, images, maps, strict=True):
+        show(above, image)
+        show(below, colour_labels(labels))
+    legend(figure, label_entries(loaded.classes, maps))
     return figure
 
 
 def _picture(figure: Figure, text: str) -> str:
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
+    figure.savefig(file, format="png", dpi=160, bbox_inches="tight", pad_inches=0.05)
     plt.close(figure)
     data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">'
+    return f'<figure><img alt="{escape(text)}" src="data:image/png;base64,{data}"></figure>'

@@ -81,7 +81,7 @@ def budget(stages: Sequence[Stage], lab: Pipeline) -> pd.DataFrame:
     Examples
     --------
     >>> sorted(set(pd.read_csv(COSTS)["profile"]))
-    ['demo', 'photo']
+    ['demo', 'own', 'photo']
     >>> lab = Pipeline("paper", rng_seeds=[0])
     >>> budget([lab.train_images], lab).columns.tolist()
     ['stage', 'count', 'GPU hours', 'core hours', 'disk GB']

@@ -2,7 +2,7 @@
 
 from wsss.stages.cams import AnyCams, CamReader, Cams, MergedCams
 from wsss.stages.classifier import Classifier, NetworkSpec
-from wsss.stages.engine import graph, run, together
+from wsss.stages.engine import run
 from wsss.stages.images import Images, PhotoFolder, Photos, Scenes
 from wsss.stages.records import RESULTS, Records, keep_scores
 from wsss.stages.saliency import (
@@ -13,6 +13,7 @@ from wsss.stages.saliency import (
     check_maps,
     choose_saliency,
 )
+from wsss.stages.schedule import graph, together, wall_seconds
 from wsss.stages.scores import LabelScore, SegmenterScore
 from wsss.stages.seeds import GivenSeeds, Labels, NoisyLabels, SeedBlock, Seeds, TrueLabels
 from wsss.stages.segmenter import Segmenter
@@ -62,4 +63,5 @@ __all__ = [
     "keep_scores",
     "run",
     "together",
+    "wall_seconds",
 ]

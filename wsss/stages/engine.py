@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from wsss.progress import heard_by
 from wsss.stages.progress import Progress
+from wsss.stages.schedule import Task, graph, together
 from wsss.stages.stage import Stage
 from wsss.stages.store import Store
 from wsss.stages.workers import (
-    Task,
     default_workers,
     died,
     ensure,
@@ -28,69 +27,6 @@ if TYPE_CHECKING:
 
 SHARES = "wsss shares"
 """Topic under which workers of a cluster tell the key of a task and how much of it is done."""
-
-
-def graph(
-    goals: Iterable[Stage], done: Callable[[Stage], bool] = lambda stage: False
-) -> list[Stage]:
-    """List the distinct stages that some goals need, each after the ones it reads.
-
-    What `done` tells is there is left out, and so is what only it needed.
-
-    Examples
-    --------
-    >>> from wsss.stages import Images, Scenes
-    >>> train, val = (Images(source=Scenes(), split=split) for split in ("train", "val"))
-    >>> [stage.name for stage in graph([train, val])]
-    ['scenes', 'images', 'images']
-    >>> [stage.name for stage in graph([train, val], done=lambda stage: stage is val)]
-    ['scenes', 'images']
-    """
-    ordered: dict[str, Stage] = {}
-    left_out: set[str] = set()
-
-    def visit(stage: Stage) -> None:
-        if stage.identity in ordered or stage.identity in left_out:
-            return
-        if done(stage):
-            left_out.add(stage.identity)
-            return
-        for parent in stage.parents():
-            visit(parent)
-        ordered[stage.identity] = stage
-
-    for goal in goals:
-        visit(goal)
-    return list(ordered.values())
-
-
-def together(stages: Sequence[Stage]) -> list[Task]:
-    """Gather stages, each listed after the ones it reads, into tasks: those that share work in one.
-
-    Examples
-    --------
-    >>> from wsss import Lab
-    >>> lab = Lab("demo")
-    >>> blocks = [block for cams in lab.cams() for block in lab.seeds("T", cams).blocks]
-    >>> {len(task) for task in together(blocks)}  # of three scales
-    {3}
-    """
-    members: dict[str, list[Stage]] = defaultdict(list)
-    for stage in stages:
-        members[stage.shares or stage.identity].append(stage)
-    wanted = {stage.identity for stage in stages}
-    tasks: dict[str, Task] = {}
-
-    def visit(stage: Stage) -> None:
-        name = stage.shares or stage.identity
-        if stage.identity in wanted and name not in tasks:
-            for parent in (parent for member in members[name] for parent in member.parents()):
-                visit(parent)
-            tasks[name] = tuple(members[name])
-
-    for stage in stages:
-        visit(stage)
-    return list(tasks.values())
 
 
 def run(
@@ -150,7 +86,7 @@ def run(
             require_precision(stage.precision or "32-true")
     tasks = together(todo)
     workers = min(workers or default_workers(), len(tasks))
-    progress = Progress(todo, workers, quiet, expected)
+    progress = Progress(tasks, workers, quiet, expected)
     with ExitStack() as stack:
         stack.callback(progress.close)
         if scheduler is not None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
+from wsss.stages.schedule import Task, wall_seconds
 from wsss.stages.stage import Stage
 
 
@@ -18,8 +19,8 @@ class Progress:
 
     Parameters
     ----------
-    todo : sequence of Stage
-        All that is to be computed.
+    tasks : sequence of Task
+        All that is to be computed, in the order in which workers take it.
     workers : int
         How many work at once.
     quiet : bool
@@ -31,19 +32,19 @@ class Progress:
 
     def __init__(
         self,
-        todo: Sequence[Stage],
+        tasks: Sequence[Task],
         workers: int,
         quiet: bool,
         expected: Mapping[str, float] | None = None,
     ) -> None:
-        self._left = {stage.identity: stage for stage in todo}
+        self._left = {task[0].identity: task for task in tasks}
         self._seconds: dict[str, list[float]] = defaultdict(list)
         self._running: dict[str, float] = {}
         self._workers, self._expected = workers, expected
-        self._all = sum((expected or {}).get(each, 0.0) for each in self._left)
+        self._all = wall_seconds(tasks, expected or {}, workers)
         self._started, self._lock = time.perf_counter(), threading.Lock()
         self._bar = tqdm(
-            total=len(todo), desc="stages", unit="stage", disable=quiet,
+            total=sum(map(len, tasks)), desc="stages", unit="stage", disable=quiet,
             bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}{postfix}", file=sys.stderr,
         )  # fmt: skip
 
@@ -52,22 +53,21 @@ class Progress:
         if not self._bar.disable:
             self._bar.write(text, file=sys.stderr)
 
-    def runs(self, task: Sequence[Stage] | None, share: float) -> None:
+    def runs(self, task: Task | None, share: float) -> None:
         """Show how much of a task is done, from 0 to 1; another thread may call it, and late."""
         with self._lock:
             if not task or task[0].identity not in self._left:  # of another client, or ended
                 return
-            self._running.update(dict.fromkeys((stage.identity for stage in task), share))
-            told = {f"{self._left[each].name} {of:.0%}": 0 for each, of in self._running.items()}
+            self._running[task[0].identity] = share
+            told = {f"{self._left[each][0].name} {of:.0%}": 0 for each, of in self._running.items()}
             self._bar.set_postfix_str(", ".join(told) + self._estimate())
 
-    def ends(self, task: Sequence[Stage], seconds: float) -> None:
+    def ends(self, task: Task, seconds: float) -> None:
         """Count a task that took so long."""
         with self._lock:
-            for stage in task:
-                self._running.pop(stage.identity, None)
-                del self._left[stage.identity]
-                self._seconds[stage.name].append(seconds / len(task))
+            self._running.pop(task[0].identity, None)
+            del self._left[task[0].identity]
+            self._seconds[task[0].name] += [seconds / len(task)] * len(task)
             self._bar.set_postfix_str(f"{task[0].name} {seconds:.0f} s{self._estimate()}")
             self._bar.update(len(task))
 
@@ -77,17 +77,19 @@ class Progress:
 
     def _estimate(self) -> str:
         """Time left, once every kind of stage that is left is expected to take some."""
-        left = 0.0
-        for identity, stage in self._left.items():
-            if (seconds := self._takes(stage)) is None:
-                return ""
-            left += seconds * (1 - self._running.get(identity, 0.0))
+        if self._bar.disable or not self._left:
+            return ""
+        takes: dict[str, float] = {}
+        for identity, task in self._left.items():
+            for stage in task:
+                if (seconds := self._takes(stage)) is None:
+                    return ""
+                takes[stage.identity] = seconds * (1 - self._running.get(identity, 0.0))
+        left = wall_seconds(list(self._left.values()), takes, self._workers)
         done = self._all - left
         if done > self._all / 20:  # at the pace of this machine
-            wall = (time.perf_counter() - self._started) * left / done
-        else:
-            wall = left / self._workers
-        return f", about {_told(wall)} left" if self._left else ""
+            left *= (time.perf_counter() - self._started) / done
+        return f", about {_told(left)} left"
 
     def _takes(self, stage: Stage) -> float | None:
         """Seconds that a stage is expected to take."""

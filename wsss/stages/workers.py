@@ -6,7 +6,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from graphlib import TopologicalSorter
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -14,11 +13,8 @@ from wsss.errors import InputError
 from wsss.processes import ProcessDiedError, Worker, tell_parent
 from wsss.progress import heard_by
 from wsss.stages.progress import Progress
-from wsss.stages.stage import Stage
+from wsss.stages.schedule import Task, in_order
 from wsss.stages.store import Store
-
-Task = tuple[Stage, ...]
-"""Stages that are computed in one go; most are alone."""
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two processes of one thread beat one of two by far
@@ -84,12 +80,7 @@ def run_on_workers(
     workers: Mapping[Worker, str | None], tasks: Sequence[Task], store: Store, progress: Progress
 ) -> None:
     """Give each worker that has nothing to do the first task that waits for nothing."""
-    number = {stage.identity: n for n, task in enumerate(tasks) for stage in task}
-    order = TopologicalSorter()
-    for n, task in enumerate(tasks):
-        parents = {parent.identity for stage in task for parent in stage.parents()}
-        order.add(n, *({number[each] for each in parents if each in number} - {n}))
-    order.prepare()
+    order = in_order(tasks)
     ready: list[int] = []
     busy: dict[Worker, int] = {}
     deaths = Counter[int]()
