@@ -85,7 +85,7 @@ def nothing_left_open() -> object:
 
 
 def titles(figure: Figure) -> list[str]:
-    return [ax.get_title() for ax in figure.axes if ax.get_title()]
+    return [ax.get_title().replace("\n(", " (") for ax in figure.axes if ax.get_title()]
 
 
 def drawn(figure: Figure) -> Figure:

@@ -38,8 +38,8 @@ def forest_plot(results: Iterable[ClaimResult]) -> Figure | None:
     panels = [asked.query("unit == @unit") for unit in units]
     heights = [len(panel) + 0.6 for panel in panels]
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(9, 0.42 * sum(heights) + 0.75 * len(panels)), squeeze=False,
-        height_ratios=heights, layout="constrained",
+        len(panels), 1, figsize=(6, 0.44 * sum(heights) + 0.6 * len(panels)), squeeze=False,
+        dpi=160, height_ratios=heights, layout="constrained",
     )  # fmt: skip
     for ax, unit, panel in zip(axes[:, 0], units, panels, strict=True):
         _panel(ax, panel)
@@ -50,7 +50,10 @@ def forest_plot(results: Iterable[ClaimResult]) -> Figure | None:
         Line2D([], [], color=PAPER, marker="D", linestyle="", label="paper"),
         Patch(color=CLAIMED, label="as claimed"),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=5, frameon=False,
+        fontsize=9, handlelength=1.5, columnspacing=1.5,
+    )  # fmt: skip
     plt.close(figure)
     return figure
 
@@ -58,10 +61,12 @@ def forest_plot(results: Iterable[ClaimResult]) -> Figure | None:
 def _panel(ax: Axes, lines: pd.DataFrame) -> None:
     least, largest = _reach(lines)
     ax.set_xlim(least, largest)
-    for height, line in enumerate(lines.to_dict("records")):
-        colour = BADGES[line["verdict"]]
+    for row, line in enumerate(lines.to_dict("records")):
+        height, colour = row + 0.2, BADGES[line["verdict"]]  # the dots lie under the words
         start, end = max(line["from"], least), min(line["to"], largest)
-        ax.barh(height, end - start, left=start, height=0.94, color=CLAIMED, zorder=0)
+        ax.barh(row, end - start, left=start, height=0.94, color=CLAIMED, zorder=0)
+        said = f"{line['number']}. {line['claim'].rstrip('.')}"
+        ax.text(0.01, row - 0.22, said, transform=ax.get_yaxis_transform(), fontsize=9, va="center")
         ax.plot([line["low"], line["high"]], [height] * 2, color=colour, linewidth=2)
         for cut, edge, mark in (
             (line["low"] < least, least, "<"),
@@ -72,16 +77,8 @@ def _panel(ax: Axes, lines: pd.DataFrame) -> None:
         ax.scatter(line["each"], [height] * len(line["each"]), s=12, color=colour, alpha=0.5)
         ax.scatter(line["mean"], height, s=52, color=colour, zorder=3)
         ax.scatter(line["paper"], height, s=34, color=PAPER, marker="D", zorder=4)
-    ax.set_yticks(
-        range(len(lines)),
-        [
-            f"{n}. {text.rstrip('.')}"
-            for n, text in zip(lines["number"], lines["claim"], strict=True)
-        ],
-        fontsize=9,
-    )
     ax.set_ylim(len(lines) - 0.5, -0.5)
-    ax.tick_params(left=False)
+    ax.set_yticks([])
     ax.spines[["top", "right", "left"]].set_visible(False)
     if least < 0 < largest:
         ax.axvline(0, color="0.4", linewidth=0.8, zorder=1)

@@ -133,12 +133,17 @@ def show(ax: Axes, picture: np.ndarray, title: str = "") -> None:
     """Draw one picture, pixel by pixel."""
     ax.imshow(picture, interpolation="nearest")
     if title:
-        ax.set_title(title, fontsize=TITLE, pad=3)
+        ax.set_title(_lines(title), fontsize=TITLE, pad=3)
 
 
 def row_title(ax: Axes, text: str) -> None:
     """Name a row at its left."""
-    ax.set_ylabel(text, fontsize=SMALL, labelpad=4)
+    ax.set_ylabel(_lines(text), fontsize=SMALL, labelpad=4)
+
+
+def _lines(text: str) -> str:
+    """Give what stands in brackets a line of its own: pictures are narrow."""
+    return text.replace(" (", "\n(")
 
 
 def tidy(ax: Axes, title: str, xlabel: str) -> None:
