@@ -200,4 +200,7 @@ def test_page_and_figure():
         "%",
         "% of all weights",
     ]
+    named = [text for ax in figure.axes for text in ax.texts]
+    assert len(named) == len(CLAIMS)
+    assert all(text.get_window_extent().x1 < text.axes.bbox.x1 for text in named)
     plt.close(figure)

@@ -11,6 +11,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
+from wsss.pages.text import signed
 from wsss.pages.verdict import Judgement, judge
 from wsss.paper import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison, Testing
 from wsss.pipeline import Pipeline
@@ -279,7 +280,7 @@ def answer_claim(lab: Pipeline, number: int, text: str = "") -> Markdown:
     if result.judgement is None:
         return Markdown(f"{said}, since {images} have no numbers for it.")
     what = {"share": "share", "best": "smallest difference"}.get(claim.kind, "mean difference")
-    amount = _amount(result.judgement.mean, claim.unit).replace("-", "−")
+    amount = _amount(result.judgement.mean, claim.unit)
     unit = "" if claim.unit == "%" else f" {claim.unit}"
     return Markdown(f"{said} on {images}, with a {what} of **{amount}**{unit}.")
 
@@ -299,13 +300,11 @@ def _left_out(result: ClaimResult) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    if np.isnan(value):
-        return "–"
-    return f"{value:.1f} %" if unit == "%" else f"{round(value, 1) + 0.0:+.1f}"
+    return f"{value:.1f} %" if unit == "%" and value == value else signed(value)
 
 
 def _range(low: float, high: float) -> str:
-    return "–" if np.isnan(low) else f"{low:.1f} … {high:.1f}"
+    return "–" if np.isnan(low) else f"{low:z.1f} … {high:z.1f}".replace("-", "−")
 
 
 def _small(text: str) -> str:

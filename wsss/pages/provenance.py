@@ -101,8 +101,8 @@ def show_agreement(lab: Pipeline) -> Styler | Markdown:
     found = agreement(lab)
     if found.empty:
         return Markdown(tell_agreement(found))
-    columns = ["table", "cell", "rng_seed", "recorded", "here", "difference"]
-    shown = pd.DataFrame(found[columns]).round(2).astype(str)
+    figures = found[["recorded", "here", "difference"]].map("{:z.2f}".format)
+    shown = found[["table", "cell", "rng_seed"]].join(figures)
     shown = shown.rename(columns={"rng_seed": "random seed"})
     return plain(shown, "agreement").set_caption(tell_agreement(found))
 

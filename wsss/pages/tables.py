@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from wsss.pages.text import render, spread, summary, uneven_means
+from wsss.pages.text import render, signed, spread, summary, uneven_means
 from wsss.paper import WORKS, Table, get_table
 from wsss.pipeline import Pipeline
 from wsss.stages import RESULTS, Records
@@ -58,16 +58,16 @@ def show_differences(lab: Pipeline, table: str | Table, pairs: Pairs) -> Styler 
     -------
     pandas.io.formats.style.Styler
         The paper's difference, ours as mean ± standard deviation, the difference of the two, and
-        ours for each random seed.
+        in how many random seeds ours is above 0.
     """
     lines = [
         {
             "": row,
             "compared": f"{a} − {b}",
-            "paper": _signed(paper),
-            "ours": _signed(ours.mean()) + (f" ± {ours.std():.1f}" if len(ours) > 1 else ""),
-            "ours − paper": _signed(ours.mean() - paper),
-            "each random seed": "  ".join(_signed(value) for value in ours),
+            "paper": signed(paper),
+            "ours": signed(ours.mean()) + (f" ± {ours.std():.1f}" if len(ours) > 1 else ""),
+            "ours − paper": signed(ours.mean() - paper),
+            "above 0": f"{(ours > 0).sum()} of {len(ours)}",
         }
         for row, a, b, paper, ours in _paired(lab.scores(table), pairs)
     ]
@@ -121,7 +121,7 @@ def show_shares(lab: Pipeline, table: str | Table, row: str, column: str) -> Sty
             "share of": title,
             "paper": f"{paper:.1f}",
             "ours": spread(ours),
-            "ours − paper": _signed(ours.mean() - paper),
+            "ours − paper": signed(ours.mean() - paper),
         })  # fmt: skip
     return plain(pd.DataFrame(lines), "shares")
 
@@ -184,17 +184,6 @@ def _paired(scores: pd.DataFrame, pairs: Pairs) -> Iterator[tuple[str, str, str,
         for a, b in pairs:
             if {a, b} <= set(ours.columns):
                 yield str(row), a, b, paper[a] - paper[b], pd.Series(ours[a] - ours[b])
-
-
-def _signed(value: float) -> str:
-    """Write a difference with its sign; what the paper does not give is a dash.
-
-    Examples
-    --------
-    >>> _signed(-1.0), _signed(-0.01), _signed(float("nan"))
-    ('−1.0', '+0.0', '–')
-    """
-    return "–" if pd.isna(value) else f"{value:+z.1f}".replace("-", "−")
 
 
 def show_left_out(lab: Pipeline, *tables: str) -> Markdown | None:

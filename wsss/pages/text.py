@@ -66,6 +66,17 @@ def spread(values: pd.Series) -> str:
     return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
 
 
+def signed(value: float) -> str:
+    """Write a difference with its sign; what is not known is a dash.
+
+    Examples
+    --------
+    >>> signed(-1.0), signed(-0.01), signed(float("nan"))
+    ('−1.0', '+0.0', '–')
+    """
+    return _or_dash(value, "+z.1f").replace("-", "−")
+
+
 def uneven_means(frame: pd.DataFrame) -> str:
     """Say which figures are means over fewer labels than their neighbours; empty if none is.
 
