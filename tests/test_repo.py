@@ -18,6 +18,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import wsss
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text().splitlines()
@@ -205,6 +207,10 @@ def public_names() -> dict[str, Any]:
             if not each.startswith("_") and get_origin(value) is None:  # else a type, say a Literal
                 found[f"{getattr(value, '__module__', name)}.{each}"] = value
     return found
+
+
+def test_help_opens_with_every_name_of_the_package():
+    assert set(re.findall(r"`(\w+)`", str(wsss.__doc__))) == set(wsss.__all__)
 
 
 def test_every_public_name_has_a_doctest():
