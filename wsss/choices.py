@@ -106,7 +106,7 @@ class SeedChoices:
         Where it comes from, see `wsss.stages.choose_saliency`.
     rules : tuple of SeedRule
         Types of seeds with their parameters; a type that is not named has its defaults. In
-        `ThresholdSeed`, where two classes pass the threshold is not settled by the paper
+        `wsss.seeds.ThresholdSeed`, where two classes pass the threshold is not settled by the paper
         ("conflict" is not explained); the authors' ICD code takes the larger one.
     """
 

@@ -298,7 +298,8 @@ def get_profile(name: str | Path) -> Profile:
     Parameters
     ----------
     name : str or Path
-        A key of `PROFILES`, or a Python file that gives the name ``profile`` to a `Profile`.
+        A key of `PROFILES`, or a Python file that gives the name ``profile`` to a
+        `wsss.choices.Profile`.
 
     Raises
     ------

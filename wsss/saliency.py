@@ -23,7 +23,7 @@ from wsss.files import remembered
 from wsss.models.weights import locate
 
 MAPS = "saliency_aug"
-"""Where a data folder holds its maps: the community's name for those of the 10,582 images."""
+"""Where a data folder holds its maps, by the community's name for those of the 10,582 images."""
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ class Wiring:
 
     @property
     def richest(self) -> Recipe:
-        """The recipe of the most seeds that the profile's networks make: the paper's twelve."""
+        """The recipe of the most seeds that the profile's networks make, the paper's twelve."""
         recipe = self.cells(get_table("table5"))[-1].recipe
         assert isinstance(recipe, Recipe)
         return recipe

@@ -125,7 +125,7 @@ class FolderReport:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Errors, a line each: they have to be solved."""
+        """Errors, a line each; they have to be solved."""
         return tuple(str(each) for each in self.findings if each.level == "error")
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 from wsss.errors import InputError
 
 RUN, LONGEST = 3, 2**16 - 1
-"""Bytes of a run: two of its length, which is at most so long, and its label."""
+"""Bytes of a run, two of its length, which is at most so long, and its label."""
 KEPT = 2**24
 """Bytes of label maps that are kept once they were spread out; a training reads each ten times."""
 

@@ -99,7 +99,7 @@ PRETRAINING_CLASSES: tuple[SceneClass, ...] = tuple(
         ("violet", (0.45, 0.30, 0.60)),
     )
 )
-"""24 other classes (8 patterns x 3 hues) for the initial weights: the part of ImageNet."""
+"""24 other classes (8 patterns x 3 hues) for the initial weights, the part of ImageNet."""
 
 
 @dataclass(frozen=True)
@@ -182,4 +182,4 @@ OBJECT_LOOK = SceneLook(
     centre=(0.35, 0.65),
     distractor_counts=(0.5, 0.5),
 )
-"""One object near the middle and at most one distractor: the look of `draw_object`."""
+"""One object near the middle and at most one distractor, the look of `draw_object`."""

@@ -46,7 +46,7 @@ from wsss.files import read_text, remembered
 
 IGNORE_INDEX = 255
 LONGEST_ID = 200
-"""Bytes: file systems take 255 of a name, and endings are added."""
+"""In bytes, as file systems take 255 of a name, and endings are added."""
 SEEDS = "seeds"
 """Folder of a data folder that holds seeds of others, one sub-folder a method."""
 _LAYOUT = "JPEGImages/ID.jpg and ImageSets/Segmentation/SPLIT.txt"

@@ -54,6 +54,7 @@ NETWORKS = {
         "EfficientNet-Lite0", efficientnet.build, "efficientnet_lite0", efficientnet.read_imagenet
     ),
 }  # fmt: skip
+"""Networks by name; one more is one entry."""
 
 
 def network_title(name: str) -> str:

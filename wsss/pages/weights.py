@@ -59,7 +59,7 @@ def figure4(
     lab : Pipeline
         Profile and results; the first of its random seeds is shown.
     recipe : Recipe, optional
-        What the segmenter is trained on; by default `Pipeline.richest`.
+        What the segmenter is trained on; by default `wsss.wiring.Wiring.richest`.
     index : int, optional
         Which of the training images whose weights were kept; by default the one whose seeds are
         wrong most often.
@@ -142,7 +142,7 @@ def figure_weights(lab: Pipeline, recipe: Recipe | None = None) -> Figure | None
     lab : Pipeline
         Profile and results, computed or recorded.
     recipe : Recipe, optional
-        What the segmenters are trained on; by default `Pipeline.richest`.
+        What the segmenters are trained on; by default `wsss.wiring.Wiring.richest`.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from wsss.errors import InputError
 
 Scales = Literal["single", "multi", "max", "mean"]
 Part = Literal["plain", "residual"]
-"""Which network of the paper another one stands for: VGG16, or a ResNet (38 for CAMs, 101 as the
+"""Which network of the paper another one stands for, VGG16 or a ResNet (38 for CAMs, 101 as the
 segmenter). Which network plays the part, the profile says."""
 
 Testing = Literal["single", "crf", "ms", "ms+crf"]
@@ -297,7 +297,7 @@ TABLES = {t.name: t for t in (TABLE1, TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, TA
 """The paper's seven; a new table is one line here."""
 
 BESIDE = {t.name: t for t in (CLAIM13, ONE_OR_TWELVE, WST_HURTS, SHARPNESS)}
-"""What else has a name: asked for alone, never with the seven."""
+"""What else has a name, asked for alone, never with the seven."""
 
 
 def get_table(name: str | Table) -> Table:

@@ -39,7 +39,7 @@ class Scenes(Stage):
 
     @property
     def reads_what_is_given(self) -> bool:
-        """Yes: images are made of them."""
+        """Yes, as images are made of them."""
         return True
 
     def compute(self, folder: Path, store: Results) -> None:
@@ -79,8 +79,8 @@ class PhotoFolder(Stage):
     Attributes
     ----------
     fingerprint : str
-        SHA-256 of images, masks and labels, see `VocFolder.fingerprint`; "unread" as long as
-        nothing but a plan is made.
+        SHA-256 of images, masks and labels, see `wsss.data.voc.VocFolder.fingerprint`;
+        "unread" as long as nothing but a plan is made.
     classes, splits : tuple of str
         Those that are read.
     labels : str or None
@@ -277,7 +277,7 @@ class Images(Stage):
         )
 
     def masks(self, store: Results, needed: str) -> PackedArrays:
-        """Open the masks; `InputError` if one is missing, with why they are `needed`."""
+        """Open the masks; `wsss.errors.InputError` if one is missing, with why it is needed."""
         loaded = self.load(store)
         if loaded.masks is not None:
             return loaded.masks

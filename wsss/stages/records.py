@@ -22,7 +22,7 @@ RESULTS = CLONE / "results" if CLONED else Path(sys.prefix, "share", "wsss", "re
 """In the clone, wherever a command or a notebook is run; without one, where the wheel put them."""
 
 SCORE = ["identity", "testing", "table", "row", "column"]
-"""What makes a line of ``scores.csv`` one of its own: a training may stand in several tables."""
+"""What makes a line of ``scores.csv`` one of its own, as a training may stand in several tables."""
 
 
 HIGHEST = {"miou": 100, "mIoU": 100, "right": 1, "wrong": 1}

@@ -55,7 +55,7 @@ class SegmenterScore(Stage):
 
     @property
     def maker(self) -> Segmenter:
-        """The segmenter: its training is what a score costs."""
+        """The segmenter, as its training is what a score costs."""
         return self.segmenter
 
     def figures(self, store: Results, testing: Testing | None = None) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Spec(BaseModel):
 
     @cached_property
     def plain(self) -> dict[str, Any]:
-        """Its fields as JSON knows them, once: many stages are made of one."""
+        """Its fields as JSON knows them, once, as many stages are made of one."""
         return _plain_fields(self)
 
 
@@ -78,7 +78,7 @@ class Stage(Spec):
     """Files, as patterns, that a killed computation leaves and the next one goes on from."""
 
     on_gpu: ClassVar[bool] = False
-    """Whether it uses a GPU where there is one: one such stage at a time runs on each."""
+    """Whether it uses a GPU where there is one; one such stage at a time runs on each."""
 
     @cached_property
     def identity(self) -> str:
@@ -87,7 +87,7 @@ class Stage(Spec):
 
     @property
     def name(self) -> str:
-        """What kind of stage this is: the value of its field ``stage``."""
+        """What kind of stage this is, the value of its field ``stage``."""
         return self.__dict__["stage"]
 
     def parents(self) -> list[Stage]:
@@ -100,7 +100,7 @@ class Stage(Spec):
 
     @property
     def reads_what_is_given(self) -> bool:
-        """Whether it reads what the user gave, and nothing that was trained: such come first."""
+        """Whether it reads what the user gave, and nothing that was trained; such come first."""
         return False
 
     def look_ahead(self, store: Results) -> None:
@@ -113,7 +113,7 @@ class Stage(Spec):
 
     @property
     def maker(self) -> Stage:
-        """The stage whose computing its number is known by: of a score, the training."""
+        """The stage whose computing its number is known by; of a score, the training."""
         return self
 
     def figures(self, store: Results, testing: Any = None) -> dict[str, Any]:

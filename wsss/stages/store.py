@@ -93,13 +93,13 @@ class Store:
 
     @property
     def data(self) -> Path:
-        """Data folder; an `InputError` tells how to name it if there is none."""
+        """Data folder; a `wsss.errors.InputError` tells how to name it if there is none."""
         if self._data is None:
             raise InputError("this profile reads photos: name their folder by --data or WSSS_DATA")
         return self._data
 
     def require_writable(self) -> None:
-        """Make the run folder; `InputError` if nothing can be written there."""
+        """Make the run folder; `wsss.errors.InputError` if nothing can be written there."""
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
             reason = "" if os.access(self.runs, os.W_OK | os.X_OK) else "no permission"
