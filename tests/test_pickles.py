@@ -111,3 +111,23 @@ def test_a_list_that_holds_itself_is_one_clear_line():
     nested.append(nested)
     with pytest.raises(pickle.UnpicklingError, match="not a readable pickle"):
         read_arrays(io.BytesIO(pickle.dumps(nested)))
+
+
+def test_a_pickle_that_asks_for_more_room_than_it_fills_is_refused_before_it_gets_it():
+    raw = b"\x80\x02]r\xff\xff\xff\x7f."  # an empty list, kept at place 2**31 - 1
+    with pytest.raises(pickle.UnpicklingError, match="2147483647 places"):
+        read_arrays(io.BytesIO(raw))
+
+
+def test_numbers_that_do_not_fill_their_shape_are_refused():
+    raw = pickle.dumps(np.arange(6).reshape(2, 3), protocol=2)
+    changed = raw.replace(b"K\x02K\x03", b"K\x02K\x02")
+    assert changed != raw
+    with pytest.raises(pickle.UnpicklingError, match="no array of shape"):
+        read_arrays(io.BytesIO(changed))
+
+
+@pytest.mark.parametrize("content", [np.zeros(2, "M8[s]"), {1, 2}])
+def test_what_is_neither_numbers_nor_a_plain_container_is_refused(content):
+    with pytest.raises(pickle.UnpicklingError):
+        read_arrays(io.BytesIO(pickle.dumps(content)))
