@@ -126,7 +126,7 @@ def write_gallery(pages: Iterable[Path], folder: Path) -> None:
                     aside.write_bytes(picture)
             cards.append(
                 f"\n```{{grid-item-card}} {_title(page)}\n:link: {page.stem}\n:link-type: doc\n"
-                f":img-top: gallery/{file.name}\n:img-alt: {alt}\n```\n"
+                f":img-top: gallery/{file.name}\n:img-alt: {alt}\n\n{_cell(alt)}\n```\n"
             )
     for file in {*folder.glob("gallery/*.png")} - kept:
         file.unlink()

@@ -217,7 +217,8 @@ def _compute(
     lab: Pipeline, goals: list[Stage], understood: Understood, steps: int, workers: int | None
 ) -> None:
     """Say what is about to take how long, and do it."""
-    from wsss.plan import AFTERWARDS, expected_seconds
+    from wsss.plan import expected_seconds
+    from wsss.plan.counting import AFTERWARDS
     from wsss.stages import default_workers, graph, together, wall_seconds
 
     missing, workers = graph(goals, lab.store.done), workers or default_workers()
