@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss.files import find_damage, seal
+from wsss.files import atomic_write, find_damage, seal
 
 
 def flip(folder: Path) -> None:
@@ -32,6 +32,21 @@ def test_damage_of_a_sealed_folder_is_named(tmp_path: Path, damage: str) -> None
     happens, said = DAMAGES[damage]
     happens(tmp_path)
     assert said in (find_damage(tmp_path) or "")
+
+
+def write_on_a_full_disk(path: Path) -> None:
+    with atomic_write(path) as aside:
+        aside.symlink_to("/dev/full")
+        aside.write_text("x")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_said_of_the_file_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with pytest.raises(OSError, match="Errno 28") as told:
+        write_on_a_full_disk(path)
+    assert told.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_left_out_may_change(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ SUMS = "SHA256SUMS"
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place if all goes well.
 
+    What goes wrong with writing is said of `path`.
+
     Examples
     --------
     >>> import tempfile
@@ -39,8 +41,27 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         yield aside
         _flush(aside)
         os.replace(aside, path)  # noqa: PTH105  (the call whose atomicity is documented)
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(aside):
+            error.filename = str(path)
+        raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text, UTF-8, that is never there by half.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder, "classes.txt"), "cat")
+    ...     read_text(Path(folder, "classes.txt"))
+    'cat'
+    """
+    with atomic_write(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def read_text(path: Path) -> str:
@@ -156,8 +177,7 @@ def remembered(
         kept = list(_answers(cache).items())[1 - KEPT :]
         with suppress(OSError):
             cache.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(cache) as aside:
-                aside.write_text(json.dumps(dict([*kept, (key, answer)]), indent=0))
+            write_text(cache, json.dumps(dict([*kept, (key, answer)]), indent=0))
     return answer
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from wsss.book.speed import speed_tables
 from wsss.errors import InputError
-from wsss.files import atomic_write
+from wsss.files import atomic_write, write_text
 
 HEAD = """## The pages
 
@@ -157,8 +157,7 @@ def write_if_new(page: Path, text: str) -> None:
     if page.is_file() and page.read_text(encoding="utf-8") == text:
         return
     page.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(page) as aside:
-        aside.write_text(text, encoding="utf-8")
+    write_text(page, text)
 
 
 def _title(notebook: Path) -> str:

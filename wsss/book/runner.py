@@ -36,7 +36,7 @@ from wsss.book.pages import (
     write_status,
 )
 from wsss.errors import InputError
-from wsss.files import atomic_write
+from wsss.files import write_text
 
 KERNEL = {"display_name": "Python 3", "language": "python"}
 
@@ -220,8 +220,7 @@ def _run(
     seconds = time.monotonic() - begin
     error, details = _failure(partial, log) if ended.returncode else ("", "")
     if error:
-        with atomic_write(report) as aside:
-            aside.write_text(f"{notebook.name}: {error}\n\n{details}\n", encoding="utf-8")
+        write_text(report, f"{notebook.name}: {error}\n\n{details}\n")
         where = os.path.relpath(report)
         say(f"FAILED {notebook.name} {error} after {seconds:.0f} s; see {where}")
         return Page(notebook, "failed", error)
