@@ -50,9 +50,13 @@ def test_how_much_room_a_full_disk_has_and_how_much_is_needed(needed, says, tmp_
     assert asked == [tmp_path]
 
 
-def test_other_errors_pass(tmp_path):
-    with pytest.raises(PermissionError), room_told(tmp_path):
-        raise PermissionError(errno.EACCES, "Permission denied")
+def test_other_errors_pass_with_a_path(tmp_path):
+    with pytest.raises(PermissionError, match="'/r/x'"), room_told(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied", "/r/x")
+    with pytest.raises(OSError, match=f"File too large: '{tmp_path}'"), room_told(tmp_path):
+        raise OSError(errno.EFBIG, "File too large")
+    with pytest.raises(RuntimeError, match="shapes differ"), room_told(tmp_path):
+        raise RuntimeError("shapes differ")
 
 
 def test_a_mistake_of_the_code_is_not_hidden():

@@ -74,9 +74,31 @@ def _told(error: Exception) -> str | None:
     return text if isinstance(error, InputError | OSError) else None
 
 
+def require_writable(folder: Path, what: str, by: str) -> None:
+    """Make a folder; `InputError` if nothing can be written there.
+
+    Examples
+    --------
+    >>> require_writable(Path(os.devnull, "runs"), "results", by="--runs")
+    Traceback (most recent call last):
+    wsss.errors.InputError: ... results cannot be written there (...); name another folder by --runs
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "no permission"
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    if reason:
+        raise InputError(
+            f"{folder}: {what} cannot be written there ({reason}); name another folder by {by}"
+        )
+
+
 @contextmanager
 def room_told(path: Path, needed: int | None = None) -> Iterator[None]:
     """Say of a disk that is full how much room there is for a file and, if known, is needed.
+
+    What else goes wrong with writing is said with the path.
 
     Parameters
     ----------
@@ -101,9 +123,11 @@ def room_told(path: Path, needed: int | None = None) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        if not _is_full(error):
-            raise
-        raise InputError(_no_room(path, needed)) from error
+        if _is_full(error):
+            raise InputError(_no_room(path, needed)) from error
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # too large a file, a broken disk
+        raise
 
 
 def _is_full(error: Exception) -> bool:

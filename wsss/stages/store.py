@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from wsss.errors import InputError, room_told
+from wsss.errors import InputError, require_writable, room_told
 from wsss.files import find_damage, flush_names, seal
 from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
@@ -100,16 +100,7 @@ class Store:
 
     def require_writable(self) -> None:
         """Make the run folder; `InputError` if nothing can be written there."""
-        try:
-            self.runs.mkdir(parents=True, exist_ok=True)
-            reason = "" if os.access(self.runs, os.W_OK | os.X_OK) else "no permission"
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        if reason:
-            raise InputError(
-                f"{self.runs}: results cannot be written there ({reason}); name another folder by "
-                "--runs or WSSS_RUNS"
-            )
+        require_writable(self.runs, "results", "--runs or WSSS_RUNS")
 
     def path(self, stage: Stage) -> Path:
         """Where the result of a stage lies, or will."""
