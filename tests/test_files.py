@@ -14,10 +14,20 @@ def flip(folder: Path) -> None:
     (folder / "deep" / "b").write_bytes(b"\0\3")
 
 
+def vertical_tab(folder: Path, which: int = 0) -> None:
+    """One bit makes this of a line's end, and to some it is one as well."""
+    sums = bytearray((folder / "SHA256SUMS").read_bytes())
+    ends = [at for at, each in enumerate(sums) if each == ord("\n")]
+    sums[ends[which]] ^= 1
+    (folder / "SHA256SUMS").write_bytes(sums)
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "gone": (lambda folder: (folder / "a").unlink(), "'a' is missing"),
     "new": (lambda folder: (folder / "c").touch(), "'c' is not among its files"),
     "changed": (flip, "deep/b has changed since it was written"),
+    "a line's end": (vertical_tab, "is missing"),
+    "the last end": (lambda folder: vertical_tab(folder, -1), "SHA256SUMS has changed"),
     "unsealed": (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS cannot be read"),
 }
 

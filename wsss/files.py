@@ -95,7 +95,7 @@ def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
     for path in _files(folder, leave_out):
         _flush(path)
         lines.append(f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n")
-    (folder / SUMS).write_text("".join(lines))
+    (folder / SUMS).write_bytes("".join(lines).encode())
     _flush(folder / SUMS)
     for path in {each.parent for each in _files(folder)} | {folder}:
         flush_names(path)
@@ -104,9 +104,11 @@ def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
 def find_damage(folder: Path, leave_out: Collection[str] = ()) -> str | None:
     """Say what is wrong with a folder that was sealed; None if it is as it was."""
     try:
-        lines = (folder / SUMS).read_text().splitlines()
+        *lines, end = (folder / SUMS).read_bytes().decode().split("\n")
     except (OSError, ValueError) as error:
         return f"{SUMS} cannot be read ({type(error).__name__})"
+    if end:  # and `splitlines` would take other characters for ends, too
+        return f"{SUMS} has changed since it was written"
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     there = {path.relative_to(folder).as_posix() for path in _files(folder, leave_out)}
     if absent := sorted(sums.keys() - there):

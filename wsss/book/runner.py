@@ -30,6 +30,7 @@ from wsss.book.keys import PACKAGE, code_hash, folder_fingerprint, notebook_key
 from wsss.book.pages import (
     publish,
     read_notebook,
+    read_origin,
     write_gallery,
     write_if_new,
     write_speed,
@@ -103,7 +104,7 @@ def reproduce(
         raise InputError(f"no notebooks in {root / 'notebooks'}: the book is made in a clone")
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; at least one notebook runs at a time")
-    made = {n: _origin(pages / n.name) for n in notebooks}
+    made = {n: read_origin(pages / n.name) for n in notebooks}
     if profile is None:
         last = max(made.values(), key=lambda origin: origin.get("started", ""))
         profile = str(last.get("profile", "demo"))
@@ -138,7 +139,7 @@ def reproduce(
         if page.name not in {n.name for n in notebooks}:
             page.unlink()
     failures = {page.notebook: page.error for page in results if page.error}
-    origins = {n: _origin(pages / n.name) for n in notebooks}
+    origins = {n: read_origin(pages / n.name) for n in notebooks}
     write_status(origins, failures, pages / "status.md")
     write_gallery((p for p in (pages / n.name for n in notebooks) if p.is_file()), pages)
     write_speed(root / "benchmarks" / "results", pages / "speed.md")
@@ -239,14 +240,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise InputError(f"another process runs the notebooks of {folder}: wait for it") from None
-
-
-def _origin(page: Path) -> dict[str, Any]:
-    """Read what a published page says of its run; nothing where there is none."""
-    try:
-        return read_notebook(page)["metadata"].get("wsss", {}) if page.is_file() else {}
-    except InputError:  # a page that was damaged is made again
-        return {}
 
 
 def _check_parameters(notebooks: Sequence[Path], given: Mapping[str, Any]) -> None:

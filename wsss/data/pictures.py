@@ -43,6 +43,9 @@ def opened(what: str, path: Path) -> Iterator[Image.Image]:
         raise unreadable(what, path, OSError("no file"))
     try:
         with Image.open(path, formats=FORMATS) as picture:
+            if picture.format == "PNG":  # Pillow compares no checksum of what it decodes
+                with Image.open(path, formats=["PNG"]) as again:
+                    again.verify()
             yield picture
     except InputError:
         raise
