@@ -42,7 +42,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         _flush(aside)
         os.replace(aside, path)  # noqa: PTH105  (the call whose atomicity is documented)
     except OSError as error:
-        if error.filename is None or str(error.filename) == str(aside):
+        if error.errno and str(error.filename) in ("None", str(aside)):
             error.filename = str(path)
         raise
     finally:

@@ -25,6 +25,7 @@ _UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError),
     *(IndexError, KeyError, TypeError, OverflowError, RuntimeError),  # Pillow, of hostile chunks
     *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+    UserWarning,  # where warnings are errors: an invalid APNG
 )
 
 
