@@ -7,17 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from wsss.files import find_damage, seal
+from wsss.files import atomic_write, find_damage, seal
 
 
 def flip(folder: Path) -> None:
     (folder / "deep" / "b").write_bytes(b"\0\3")
 
 
+def vertical_tab(folder: Path, which: int = 0) -> None:
+    """One bit makes this of a line's end, and to some it is one as well."""
+    sums = bytearray((folder / "SHA256SUMS").read_bytes())
+    ends = [at for at, each in enumerate(sums) if each == ord("\n")]
+    sums[ends[which]] ^= 1
+    (folder / "SHA256SUMS").write_bytes(sums)
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "gone": (lambda folder: (folder / "a").unlink(), "'a' is missing"),
     "new": (lambda folder: (folder / "c").touch(), "'c' is not among its files"),
     "changed": (flip, "deep/b has changed since it was written"),
+    "a line's end": (vertical_tab, "is missing"),
+    "the last end": (lambda folder: vertical_tab(folder, -1), "SHA256SUMS has changed"),
     "unsealed": (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS cannot be read"),
 }
 
@@ -32,6 +42,21 @@ def test_damage_of_a_sealed_folder_is_named(tmp_path: Path, damage: str) -> None
     happens, said = DAMAGES[damage]
     happens(tmp_path)
     assert said in (find_damage(tmp_path) or "")
+
+
+def write_on_a_full_disk(path: Path) -> None:
+    with atomic_write(path) as aside:
+        aside.symlink_to("/dev/full")
+        aside.write_text("x")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_said_of_the_file_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with pytest.raises(OSError, match="Errno 28") as told:
+        write_on_a_full_disk(path)
+    assert told.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_left_out_may_change(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -64,11 +66,86 @@ def told_in_one_line() -> Iterator[None]:
 
 def _told(error: Exception) -> str | None:
     """Say in one line what a user can mend; None if it is a mistake of the code."""
+    if _is_full(error):
+        return _no_room(getattr(error, "filename", None))
     text = str(error)
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    if full or "inline_container" in text or "PytorchStreamWriter" in text:  # torch's words for it
-        where = getattr(error, "filename", None) or "the run folder"
-        return f"no space left on the disk of {where}; make room, or name another by WSSS_RUNS"
     if isinstance(error, MemoryError) or "out of memory" in text:
         return "out of memory; WSSS_MICRO_BATCH=4 puts fewer samples through a network at once"
     return text if isinstance(error, InputError | OSError) else None
+
+
+def require_writable(folder: Path, what: str, by: str) -> None:
+    """Make a folder; `InputError` if nothing can be written there.
+
+    Examples
+    --------
+    >>> require_writable(Path(os.devnull, "runs"), "results", by="--runs")
+    Traceback (most recent call last):
+    wsss.errors.InputError: ... results cannot be written there (...); name another folder by --runs
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "no permission"
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    if reason:
+        raise InputError(
+            f"{folder}: {what} cannot be written there ({reason}); name another folder by {by}"
+        )
+
+
+@contextmanager
+def room_told(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Say of a disk that is full how much room there is for a file and, if known, is needed.
+
+    What else goes wrong with writing is said with the path.
+
+    Parameters
+    ----------
+    path : Path
+        What is written, there or not.
+    needed : int, optional
+        How many bytes it takes.
+
+    Raises
+    ------
+    InputError
+        If the disk, or what the user may have of it, is full.
+
+    Examples
+    --------
+    >>> with room_told(Path("no-such-folder", "model.pt"), needed=2_500_000):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    wsss.errors.InputError: no-such-folder/model.pt: its disk is full, ... MB free and 2.5 MB
+    needed; make room, or name a folder on another disk (WSSS_RUNS for results)
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if _is_full(error):
+            raise InputError(_no_room(path, needed)) from error
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # too large a file, a broken disk
+        raise
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a disk or a quota is full, in the words of Python, of torch or of NumPy."""
+    text = str(error)
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT) or " requested and " in text
+    return "inline_container" in text or "PytorchStreamWriter" in text
+
+
+def _no_room(path: str | Path | None, needed: int | None = None) -> str:
+    where, room = "what is written", ""
+    if path is not None:
+        where = Path(path)
+        there = next(each for each in where.absolute().parents if each.exists())
+        room = f", {shutil.disk_usage(there).free / 1e6:.1f} MB free"
+        room += f" and {needed / 1e6:.1f} MB needed" if needed else " and more needed"
+    return (
+        f"{where}: its disk is full{room}; make room, or name a folder on another disk "
+        "(WSSS_RUNS for results)"
+    )

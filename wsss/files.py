@@ -23,6 +23,8 @@ SUMS = "SHA256SUMS"
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place if all goes well.
 
+    What goes wrong with writing is said of `path`.
+
     Examples
     --------
     >>> import tempfile
@@ -39,8 +41,27 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         yield aside
         _flush(aside)
         os.replace(aside, path)  # noqa: PTH105  (the call whose atomicity is documented)
+    except OSError as error:
+        if error.errno and str(error.filename) in ("None", str(aside)):
+            error.filename = str(path)
+        raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text, UTF-8, that is never there by half.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder, "classes.txt"), "cat")
+    ...     read_text(Path(folder, "classes.txt"))
+    'cat'
+    """
+    with atomic_write(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def read_text(path: Path) -> str:
@@ -74,7 +95,7 @@ def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
     for path in _files(folder, leave_out):
         _flush(path)
         lines.append(f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n")
-    (folder / SUMS).write_text("".join(lines))
+    (folder / SUMS).write_bytes("".join(lines).encode())
     _flush(folder / SUMS)
     for path in {each.parent for each in _files(folder)} | {folder}:
         flush_names(path)
@@ -83,9 +104,11 @@ def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
 def find_damage(folder: Path, leave_out: Collection[str] = ()) -> str | None:
     """Say what is wrong with a folder that was sealed; None if it is as it was."""
     try:
-        lines = (folder / SUMS).read_text().splitlines()
+        *lines, end = (folder / SUMS).read_bytes().decode().split("\n")
     except (OSError, ValueError) as error:
         return f"{SUMS} cannot be read ({type(error).__name__})"
+    if end:  # and `splitlines` would take other characters for ends, too
+        return f"{SUMS} has changed since it was written"
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     there = {path.relative_to(folder).as_posix() for path in _files(folder, leave_out)}
     if absent := sorted(sums.keys() - there):
@@ -156,8 +179,7 @@ def remembered(
         kept = list(_answers(cache).items())[1 - KEPT :]
         with suppress(OSError):
             cache.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(cache) as aside:
-                aside.write_text(json.dumps(dict([*kept, (key, answer)]), indent=0))
+            write_text(cache, json.dumps(dict([*kept, (key, answer)]), indent=0))
     return answer
 
 

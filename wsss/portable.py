@@ -18,10 +18,10 @@ from torch.nn.functional import interpolate, pad
 from wsss.data.labels import require_classes
 from wsss.data.pictures import shrink
 from wsss.errors import InputError
-from wsss.files import atomic_write, find_damage, seal
+from wsss.files import atomic_write, find_damage, seal, write_text
 from wsss.inference import Protocol, infer_logits, predict
 from wsss.models import NETWORKS, Network, get_model
-from wsss.models.loading import read_state_dict
+from wsss.models.loading import read_state_dict, write_state
 
 WEIGHTS, ABOUT = "model.pt", "model.json"
 
@@ -99,9 +99,10 @@ def save_segmenter(
     ('cat', 'dog')
     """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save({key: value.cpu() for key, value in network.state_dict().items()}, folder / WEIGHTS)
+    state = {key: value.cpu() for key, value in network.state_dict().items()}
+    write_state(state, folder / WEIGHTS)
     about = {"network": name, "classes": list(classes), "longest_side": longest_side}
-    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
+    write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
     seal(folder)
 
 

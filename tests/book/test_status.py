@@ -6,9 +6,10 @@ import base64
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from wsss.book.pages import publish, write_gallery, write_status
+from wsss.book.pages import publish, read_origin, write_gallery, write_status
 
 ORIGIN = {
     "seconds": 12.3, "profile": "demo", "device": "cpu", "commit": "abc",
@@ -87,6 +88,29 @@ def test_code_is_folded_unless_a_tag_says_otherwise(notebook: Path, tmp_path: Pa
         ["answer", "hide-input"],
         ["parameters", "remove-cell"],
     ]
+
+
+def test_a_page_is_only_known_while_it_is_as_it_was_published(
+    notebook: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    page, content = tmp_path / "page.ipynb", json.loads(notebook.read_text())
+    content["cells"].append(cell("mIoU 77.0 ± 2.3"))
+    notebook.write_text(json.dumps(content))
+    publish(notebook, page, ORIGIN)
+    assert read_origin(page) == ORIGIN
+    whole = page.read_bytes()
+    assert "77.0" in whole.decode()
+    names = (b'"language_info"', b'"wsss"', b'"nbformat_minor"')
+    first, second, last = map(whole.index, names)
+    for at in rng.permutation(len(whole))[:200].tolist():
+        if first <= at < second or at >= last or not whole[at : at + 1].strip():
+            continue  # spaces, and how cells are coloured
+        page.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert read_origin(page) != ORIGIN, at
+    page.write_bytes(whole.replace(b"77.0", b"87.0"))
+    assert read_origin(page) == {}
+    page.unlink()
+    assert read_origin(page) == {}
 
 
 def test_how_well_records_came_out_again_stands_on_top(notebook: Path, tmp_path: Path) -> None:

@@ -42,3 +42,20 @@ def test_files(tmp_path, rng):
     np.save(tmp_path / "b.npy", np.array({"keys": np.arange(2), "cam": 1}, object))
     with pytest.raises(InputError, match=r"b\.npy: not maps by class as psa and irn"):
         read_dict_seed(tmp_path / "b.npy", (4, 6))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        (0, 1e300, "a map that is not finite"),
+        (0, np.nan, "a map that is not finite"),
+        (254, 0.9, "class 254"),  # would be 255, unknown
+        (300, 0.9, "class 300"),  # would be 45
+        (1.5, 0.9, "class 1.5"),
+        (-1, 0.9, "class -1"),
+    ],
+)
+def test_maps_of_no_class_or_number_are_one_line(tmp_path, key, value, says):
+    np.save(tmp_path / "a.npy", np.array({key: np.array([[value]])}, object))
+    with pytest.raises(InputError, match=rf"a\.npy: not maps by class .*\({says}\)"):
+        read_dict_seed(tmp_path / "a.npy", (1, 1))

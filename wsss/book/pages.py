@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from wsss.book.speed import speed_tables
 from wsss.errors import InputError
-from wsss.files import atomic_write
+from wsss.files import atomic_write, write_text
 
 HEAD = """## The pages
 
@@ -28,6 +29,8 @@ GALLERY = """# Pictures
 *Every picture that the notebooks draw, as they drew it when these pages were built. A click leads
 to the page that explains it.*
 """
+SUM = "sha256"
+"""Of what a page shows and says of its run."""
 GRID = "\n````{grid} 1 2 2 3\n:gutter: 2\n"
 
 
@@ -52,11 +55,11 @@ def publish(executed: Path, page: Path, origin: Mapping[str, Any]) -> None:
     """Copy an executed notebook into the book, with its origin as metadata.
 
     The two cells of parameters are tagged ``remove-cell``; the code of the others is folded, unless
-    a tag says otherwise, say ``show-input``; times and paths of the run are dropped.
+    a tag says otherwise, say ``show-input``; times and paths of the run are dropped. A checksum
+    tells `read_origin` whether the page is as it was published.
     """
     notebook = read_notebook(executed)
     notebook["metadata"].pop("papermill", None)
-    notebook["metadata"]["wsss"] = dict(origin)
     notebook["metadata"].setdefault("language_info", {"name": "python"})  # else cells become .txt
     for cell in notebook["cells"]:
         cell.pop("id", None)  # nbformat gives an injected cell a new random id at each run
@@ -69,7 +72,29 @@ def publish(executed: Path, page: Path, origin: Mapping[str, Any]) -> None:
         elif cell["cell_type"] == "code" and not any(tag.endswith("-input") for tag in tags):
             metadata["tags"] = [*tags, "hide-input"]
     notebook["nbformat_minor"] = 4  # the last minor version in which cells need no id
+    notebook["metadata"]["wsss"] = {**origin, SUM: _checksum(origin, notebook["cells"])}
     write_if_new(page, json.dumps(notebook, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def read_origin(page: Path) -> dict[str, Any]:
+    """Read what a published page says of its run; nothing where there is none, or it is damaged.
+
+    Examples
+    --------
+    >>> read_origin(Path("no-such-page.ipynb"))
+    {}
+    """
+    try:
+        notebook = read_notebook(page)
+        origin = dict(notebook["metadata"]["wsss"])
+        return origin if origin.pop(SUM) == _checksum(origin, notebook["cells"]) else {}
+    except (InputError, KeyError, TypeError, ValueError):  # it is made again
+        return {}
+
+
+def _checksum(origin: Mapping[str, Any], cells: Any) -> str:
+    text = json.dumps([dict(origin), cells], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_status(
@@ -157,8 +182,7 @@ def write_if_new(page: Path, text: str) -> None:
     if page.is_file() and page.read_text(encoding="utf-8") == text:
         return
     page.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(page) as aside:
-        aside.write_text(text, encoding="utf-8")
+    write_text(page, text)
 
 
 def _title(notebook: Path) -> str:

@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,20 +25,19 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from wsss.book.execution import execute, failure, own_kernel
 from wsss.book.keys import PACKAGE, code_hash, folder_fingerprint, notebook_key
 from wsss.book.pages import (
     publish,
-    read_notebook,
+    read_origin,
     write_gallery,
     write_if_new,
     write_speed,
     write_status,
 )
 from wsss.errors import InputError
-from wsss.files import atomic_write
+from wsss.files import write_text
 from wsss.processes import Worker
-
-KERNEL = {"display_name": "Python 3", "language": "python"}
 
 
 class Page(NamedTuple):
@@ -105,7 +103,7 @@ def reproduce(
         raise InputError(f"no notebooks in {root / 'notebooks'}: the book is made in a clone")
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; at least one notebook runs at a time")
-    made = {n: _origin(pages / n.name) for n in notebooks}
+    made = {n: read_origin(pages / n.name) for n in notebooks}
     if profile is None:
         last = max(made.values(), key=lambda origin: origin.get("started", ""))
         profile = str(last.get("profile", "demo"))
@@ -148,7 +146,7 @@ def reproduce(
         if page.name not in {n.name for n in notebooks}:
             page.unlink()
     failures = {page.notebook: page.error for page in results if page.error}
-    origins = {n: _origin(pages / n.name) for n in notebooks}
+    origins = {n: read_origin(pages / n.name) for n in notebooks}
     write_status(origins, failures, pages / "status.md")
     write_gallery((p for p in (pages / n.name for n in notebooks) if p.is_file()), pages)
     write_speed(root / "benchmarks" / "results", pages / "speed.md")
@@ -160,24 +158,6 @@ def reproduce(
 def say(line: str) -> None:
     """Print a line of progress, at once, where progress bars go."""
     print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def own_kernel() -> Iterator[None]:
-    """Let the kernel "python3" be this environment's, whatever else is on the way to it."""
-    before = os.environ.get("JUPYTER_PATH")
-    with tempfile.TemporaryDirectory() as folder:
-        spec = Path(folder, "kernels", "python3", "kernel.json")
-        spec.parent.mkdir(parents=True)
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec.write_text(json.dumps({"argv": argv, **KERNEL}))
-        os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *([before] if before else [])])
-        try:
-            yield
-        finally:
-            del os.environ["JUPYTER_PATH"]
-            if before:
-                os.environ["JUPYTER_PATH"] = before
 
 
 def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everything: bool) -> str:
@@ -228,15 +208,14 @@ def _run(
     begin = time.monotonic()
     partial.unlink(missing_ok=True)
     try:
-        worker.call(_execute, notebook, partial, dict(given), log)
+        worker.call(execute, notebook, partial, dict(given), log)
         failed = ""
     except Exception as problem:  # of a cell, of its kernel, or the process died
         failed = str(problem) or type(problem).__name__
     seconds = time.monotonic() - begin
     if failed:
-        error, details = _failure(partial, failed)
-        with atomic_write(report) as aside:
-            aside.write_text(f"{notebook.name}: {error}\n\n{details}\n", encoding="utf-8")
+        error, details = failure(partial, failed)
+        write_text(report, f"{notebook.name}: {error}\n\n{details}\n")
         where = os.path.relpath(report)
         say(f"FAILED {notebook.name} {error} after {seconds:.0f} s; see {where}")
         return Page(notebook, "failed", error)
@@ -257,14 +236,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
         raise InputError(f"another process runs the notebooks of {folder}: wait for it") from None
 
 
-def _origin(page: Path) -> dict[str, Any]:
-    """Read what a published page says of its run; nothing where there is none."""
-    try:
-        return read_notebook(page)["metadata"].get("wsss", {}) if page.is_file() else {}
-    except InputError:  # a page that was damaged is made again
-        return {}
-
-
 def _check_parameters(notebooks: Sequence[Path], given: Mapping[str, Any]) -> None:
     """Refuse a parameter that a notebook lacks; papermill would only warn, and go on without."""
     from papermill import inspect_notebook
@@ -280,42 +251,6 @@ def _check_parameters(notebooks: Sequence[Path], given: Mapping[str, Any]) -> No
             raise InputError(
                 f"{notebook.name} has no parameter {absent[0]!r}; its parameters are: {known}"
             )
-
-
-def _execute(notebook: Path, partial: Path, given: Mapping[str, Any], log: Path) -> None:
-    """Run a notebook by papermill; in a process that runs others before and after it.
-
-    To import papermill takes a second and a half of a core, a fifth of what a page takes.
-    """
-    from papermill import execute_notebook
-
-    with log.open("w", encoding="utf-8") as stream:
-        for each in (sys.stdout, sys.stderr):  # the kernel's too: it inherits them
-            os.dup2(stream.fileno(), each.fileno())
-        execute_notebook(
-            notebook, partial, given, kernel_name="python3", progress_bar=False,
-            stdout_file=stream, stderr_file=stream,
-        )  # fmt: skip
-
-
-def _failure(executed: Path, told: str) -> tuple[str, str]:
-    """Say in one line why a notebook failed, and what there is to read of it."""
-    cells = read_notebook(executed)["cells"] if executed.is_file() else []
-    for cell in cells:
-        for output in cell.get("outputs", ()):
-            if output["output_type"] == "error":
-                told = "\n".join([*output["traceback"], "The cell:", "".join(cell["source"])])
-                reason = f"{output['ename']}: {_first_line(output['evalue'])}"
-                return f"{reason} (cell {cell['execution_count']})", _plain(told)
-    return _first_line(told), _plain(told)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-def _first_line(text: str) -> str:
-    return _plain(text).strip().split("\n")[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -67,7 +67,12 @@ def dict_to_seed(found: Mapping[Any, Any], size: tuple[int, int]) -> NDArray[np.
         found = dict(zip(np.asarray(found["keys"]).tolist(), found["high_res"], strict=True))
     if not found:
         return np.zeros(size, np.uint8)
-    maps = np.stack([np.asarray(each, np.float32) for each in found.values()])
+    if strange := [key for key in found if int(key) != key or not 0 <= key < 254]:
+        raise ValueError(f"class {strange[0]}")
+    with np.errstate(over="ignore"):
+        maps = np.stack([np.asarray(each, np.float32) for each in found.values()])
+    if not np.isfinite(maps).all():
+        raise ValueError("a map that is not finite")
     best = np.array(list(found), np.int64)[maps.argmax(0)] + 1
     highest = maps.max(0)
     unsure = np.where(highest < BACKGROUND, 0, 255)

@@ -21,7 +21,7 @@ from wsss.data.pictures import TURNED, opened, read_image, save, write_mask_png
 from wsss.data.suspicions import Seen
 from wsss.data.voc import SEEDS, VocFolder
 from wsss.errors import InputError
-from wsss.files import atomic_write
+from wsss.files import atomic_write, write_text
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 NOT_READ = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".dng", ".cr2", ".nef", ".zip")
@@ -172,10 +172,10 @@ def adopt_photos(
         _take(path, out / "JPEGImages", image_id)
     present = np.array([[name in shown[each] for name in classes] for each in ids], bool)
     write_labels_csv(out / "labels.csv", ids, classes, present)
-    (out / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    write_text(out / "classes.txt", "".join(f"{name}\n" for name in classes))
     for split, chosen in (("train", train), ("val", held)):
         path = out / "ImageSets" / "Segmentation" / f"{split}.txt"
-        path.write_text("".join(f"{each}\n" for each in chosen), encoding="utf-8")
+        write_text(path, "".join(f"{each}\n" for each in chosen))
     for old in (out / "SegmentationClass").glob("*.png"):
         old.unlink()
     notes = [*_not_read(photos), *_take_masks(VocFolder(out), with_mask)]

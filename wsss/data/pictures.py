@@ -25,6 +25,7 @@ _UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError),
     *(IndexError, KeyError, TypeError, OverflowError, RuntimeError),  # Pillow, of hostile chunks
     *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+    UserWarning,  # where warnings are errors: an invalid APNG
 )
 
 
@@ -43,6 +44,9 @@ def opened(what: str, path: Path) -> Iterator[Image.Image]:
         raise unreadable(what, path, OSError("no file"))
     try:
         with Image.open(path, formats=FORMATS) as picture:
+            if picture.format == "PNG":  # Pillow compares no checksum of what it decodes
+                with Image.open(path, formats=["PNG"]) as again:
+                    again.verify()
             yield picture
     except InputError:
         raise

@@ -21,7 +21,7 @@ from wsss.data.labels import VOC_CLASSES, Difficult, find_labels, read_labels, w
 from wsss.data.pictures import read_image_size, write_mask_png
 from wsss.data.sbd import SbdFolder
 from wsss.errors import InputError
-from wsss.files import atomic_write, read_text
+from wsss.files import atomic_write, read_text, write_text
 
 IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
 SPLITS = ("train", "train_aug", "val", "test")
@@ -134,16 +134,14 @@ def adopt_voc(
     _require_agreement(out, splits, labels)
     for folder in (IMAGES, MASKS, LISTS):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    with atomic_write(out / MARK) as aside:
-        aside.write_text(mark)
+    write_text(out / MARK, mark)
     for each in tqdm(every, desc="images", disable=None):
         _link(source / IMAGES / f"{each}.jpg", out / IMAGES / f"{each}.jpg")
     _make_masks(source, masks, out, every, official)
     ids = [each for each in every if each in labels]
     write_labels_csv(out / "labels.csv", ids, VOC_CLASSES, np.array([labels[each] for each in ids]))
     for split, members in splits.items():
-        with atomic_write(out / LISTS / f"{split}.txt") as aside:
-            aside.write_text("".join(f"{each}\n" for each in members))
+        write_text(out / LISTS / f"{split}.txt", "".join(f"{each}\n" for each in members))
     counts = {
         split: (len(members), sum((out / MASKS / f"{each}.png").exists() for each in members))
         for split, members in splits.items()

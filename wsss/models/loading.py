@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from wsss.errors import InputError
+from wsss.errors import InputError, room_told
 from wsss.models.network import Network
 
 COUNTER = ".num_batches_tracked"
@@ -116,6 +116,31 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"{path}: holds no state_dict (names to tensors); save one with torch.save"
         )
     return dict(state)
+
+
+def write_state(state: Mapping[str, Any], path: Path) -> None:
+    """Write tensors as torch does, and say of a full disk how much they need.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_state({"bias": torch.zeros(2)}, Path(folder, "model.pt"))
+    ...     read_state_dict(Path(folder, "model.pt"))
+    {'bias': tensor([0., 0.])}
+    """
+    with room_told(path, _bytes(state)):
+        try:
+            torch.save(state, path)
+        except Exception:
+            path.unlink(missing_ok=True)  # before it is said how much room there is
+            raise
+
+
+def _bytes(state: Any) -> int:
+    if isinstance(state, Mapping):
+        return sum(map(_bytes, state.values()))
+    return state.nbytes if isinstance(state, Tensor) else 0
 
 
 def rename(

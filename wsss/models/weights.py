@@ -22,7 +22,7 @@ from urllib.request import url2pathname
 
 from tqdm import tqdm
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_writable, room_told
 from wsss.files import atomic_write
 
 INITIAL = Path(str(resources.files("wsss"))) / "initial"
@@ -294,11 +294,11 @@ def fetch(name: str, source: str | None = None) -> Path:
     path = weights_folder() / file.path
     if look(name).state == "present":
         return path
+    require_writable(path.parent, "weights", by="WSSS_WEIGHTS")
     failures = []
     for address in (source,) if source else file.sources or ():
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as aside:
+            with room_told(path, file.size), atomic_write(path) as aside:
                 _receive(address, aside, file)
                 if difference := _difference(aside, file):
                     raise InputError(difference.replace(str(aside), "what it sent"))

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from wsss.files import write_text
 from wsss.inference import predict
 from wsss.models import NETWORKS
 from wsss.pages.seeds import figure1
@@ -89,7 +90,7 @@ def write_own_report(
         _picture(_losses(lab, [*classifiers, segmenter]), "loss of each epoch"),
     ]
     title = "A segmenter from image-level labels"
-    out.write_text(PAGE.format(title=title, body="\n".join(parts)), encoding="utf-8")
+    write_text(out, PAGE.format(title=title, body="\n".join(parts)))
 
 
 def _scores(lab: Pipeline, recipe: Recipe) -> str:

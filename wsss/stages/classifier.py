@@ -12,6 +12,7 @@ import torch
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError
 from wsss.models import NETWORKS, get_model
+from wsss.models.loading import write_state
 from wsss.models.network import Head, Network
 from wsss.models.weights import locate, weight_file
 from wsss.stages.images import Images, LoadedImages
@@ -128,7 +129,7 @@ def train_network(
     history = fit(
         model, loss, sample, count, schedule, checkpoint=checkpoint, names=images.ids, **settings
     )
-    torch.save(model.state_dict(), folder / "model.pt")
+    write_state(model.state_dict(), folder / "model.pt")
     record = {"loss": history.loss, "initialisation": model.initialisation}
     (folder / "history.json").write_text(json.dumps(record, indent=2) + "\n")
     return history

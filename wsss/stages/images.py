@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,9 @@ from wsss.data.scenes import DRAWING_VERSION, write_scenes
 from wsss.data.voc import Subset, VocFolder
 from wsss.errors import InputError
 from wsss.stages.stage import Results, Stage
+
+_reading = threading.Lock()
+"""Python parses what heads a file of NumPy, and not safely in threads before 3.11.8 and 3.12.2."""
 
 
 class Scenes(Stage):
@@ -268,10 +272,12 @@ class Images(Stage):
         folder = store.folder(self)
         described = json.loads((folder / "split.json").read_text())
         masks = folder / "masks"
+        with _reading:
+            present = np.load(folder / "present.npy")
         return LoadedImages(
             ids=described["ids"],
             classes=tuple(described["classes"]),
-            present=np.load(folder / "present.npy"),
+            present=present,
             images=PackedArrays(folder / "images"),
             masks=PackedArrays(masks) if masks.is_file() else None,
         )

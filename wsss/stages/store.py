@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_writable, room_told
 from wsss.files import find_damage, flush_names, seal
 from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
@@ -99,17 +99,8 @@ class Store:
         return self._data
 
     def require_writable(self) -> None:
-        """Make the run folder; `wsss.errors.InputError` if nothing can be written there."""
-        try:
-            self.runs.mkdir(parents=True, exist_ok=True)
-            reason = "" if os.access(self.runs, os.W_OK | os.X_OK) else "no permission"
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        if reason:
-            raise InputError(
-                f"{self.runs}: results cannot be written there ({reason}); name another folder by "
-                "--runs or WSSS_RUNS"
-            )
+        """Make the run folder; `InputError` if nothing can be written there."""
+        require_writable(self.runs, "results", "--runs or WSSS_RUNS")
 
     def path(self, stage: Stage) -> Path:
         """Where the result of a stage lies, or will."""
@@ -206,14 +197,25 @@ class Store:
                 locks.enter_context(_lock(self._beside(stage, ".lock"), stage.name))
             missing = [stage for stage in missing if not self.done(stage)]  # others were faster
             if missing:
-                self._compute(missing)
+                with room_told(self._beside(missing[0], ".part")):
+                    self._compute(missing)
 
     def _compute(self, stages: Sequence[Stage]) -> None:
         parts = [self._beside(stage, ".part") for stage in stages]
         for stage, part in zip(stages, parts, strict=True):
+            part.mkdir(exist_ok=True)
             _keep_only(part, stage.resumes_from)
             spec = json.dumps(json.loads(canonical_json(stage)), indent=2)
             (part / "spec.json").write_text(spec + "\n")
+        try:
+            self._fill(stages, parts)
+        except Exception:  # half a result only takes room
+            for stage, part in zip(stages, parts, strict=True):
+                with suppress(OSError):
+                    _keep_only(part, stage.resumes_from)
+            raise
+
+    def _fill(self, stages: Sequence[Stage], parts: Sequence[Path]) -> None:
         started, clock = datetime.now(UTC), time.perf_counter()
         parents = [parent for stage in stages for parent in stage.parents()]
         inputs = Inputs(self, parents, of=stages[0].name)
@@ -311,8 +313,7 @@ def _misplaced(path: Path) -> str | None:
 
 
 def _keep_only(part: Path, patterns: Sequence[str]) -> None:
-    """Make the folder, and drop what a killed run left that no stage goes on from."""
-    part.mkdir(exist_ok=True)
+    """Drop of a folder what a killed run left that no stage goes on from."""
     kept = {path for pattern in patterns for path in part.glob(pattern)}
     for path in part.iterdir():
         if path not in kept:

@@ -14,6 +14,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from wsss.errors import InputError
+from wsss.models.loading import write_state
 from wsss.models.network import Network
 from wsss.training.loop import AfterEpoch, History, Loss, Sample, Work, train
 from wsss.training.precision import require_precision
@@ -198,7 +199,7 @@ def _train_as_one(
     torch.set_num_threads(threads)
     history = train(fabric, model, work)
     if fabric.is_global_zero:
-        torch.save(model.state_dict(), weights)
+        write_state(model.state_dict(), weights)
     return history
 
 

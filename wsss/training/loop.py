@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
 from wsss.errors import InputError
+from wsss.models.loading import write_state
 from wsss.models.network import Network
 from wsss.progress import tell
 from wsss.training.precision import arithmetic
@@ -275,5 +276,5 @@ def _save(
         "history": history,
         "seconds": seconds,
     }
-    torch.save(state, aside)
+    write_state(state, aside)
     aside.replace(checkpoint)
