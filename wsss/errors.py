@@ -41,6 +41,16 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
+class NoRoomError(InputError):
+    """A disk, or what the user may have of it, is full.
+
+    Examples
+    --------
+    >>> issubclass(NoRoomError, InputError)
+    True
+    """
+
+
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
     """End the process with the message alone and status 2, as `wsss` and the scripts on data do.
@@ -124,9 +134,9 @@ def room_told(path: Path, needed: int | None = None) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:
         if _is_full(error):
-            raise InputError(_no_room(path, needed)) from error
-        if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = str(path)  # too large a file, a broken disk
+            raise NoRoomError(_no_room(path, needed)) from error
+        if isinstance(error, OSError) and error.errno in (errno.EFBIG, errno.EROFS):
+            error.filename = error.filename or str(path)
         raise
 
 

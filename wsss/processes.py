@@ -28,8 +28,8 @@ class ProcessDiedError(RuntimeError):
 class Worker:
     """One process of one's own, which computes one call at a time.
 
-    It starts with the first call, and anew with the first one after its death. It ignores Ctrl-C,
-    and ends when this process does, whichever way.
+    It starts with the first call, and anew with the first one after its death. Started by the main
+    thread it ignores Ctrl-C. It ends when this process does, whichever way.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Worker:
     def told(self) -> Any:
         """Take what has come: what `tell_parent` was given there, or None for what `result` has."""
         with suppress(EOFError, OSError):  # it died; `result` says so
-            return self._receive()
+            return self._receive(self.pipe)
         return None
 
     def result(self, seconds: float | None = None) -> Any:
@@ -90,14 +90,15 @@ class Worker:
         ProcessDiedError
             If the process died over it, or was ended since it took more than some seconds.
         """
+        pipe = self.pipe  # `close` by another thread ends the wait, and starts no other process
+        process = self._process
         try:
             while self._answer is None:
-                if not self.pipe.poll(seconds):
+                if not pipe.poll(seconds):
                     self.close()
                     raise ProcessDiedError(f"it was ended after {seconds} seconds")
-                self._receive()
+                self._receive(pipe)
         except (EOFError, OSError) as error:
-            process = self._process
             process.join(5)  # its end of the pipe closes a little before it is gone
             self.close()
             raise ProcessDiedError(f"a process died ({_how(process.exitcode)})") from error
@@ -107,9 +108,9 @@ class Worker:
             raise value
         return value
 
-    def _receive(self) -> Any:
+    def _receive(self, pipe: Connection) -> Any:
         """Keep an answer for `result`; return what was told before it."""
-        good, value = pickle.loads(self.pipe.recv_bytes())  # of our own process, by our own pipe
+        good, value = pickle.loads(pipe.recv_bytes())  # of our own process, by our own pipe
         if good is None:
             return value
         self._answer = good, value
@@ -135,7 +136,12 @@ class Worker:
         context = multiprocessing.get_context("spawn")  # threads of this one do not fork well
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _environment(self._environment), _script_not_run_again(), _interruptions_kept_away():
+        with (
+            _starting,
+            _environment(self._environment),
+            _script_not_run_again(),
+            _interruptions_kept_away(),
+        ):
             self._process.start()
         theirs.close()  # so that its end is seen
 
@@ -144,6 +150,8 @@ def _how(code: int | None) -> str:
     return f"signal {-code}" if code is not None and code < 0 else f"status {code}"
 
 
+_starting = threading.Lock()
+"""What a new process finds here is changed for it, so that one starts at a time."""
 _to_parent: Connection | None = None
 
 

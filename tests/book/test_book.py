@@ -110,6 +110,17 @@ def test_a_failing_notebook_is_reported_and_the_others_are_run(clone, capsys):
     assert pages == ["02_good.ipynb", "gallery.md", "status.md"]
 
 
+def test_a_page_whose_kernel_dies_keeps_what_it_said(clone, capsys):
+    dies = "import os; os.kill(os.getpid(), 9)"
+    write_notebook(clone / "notebooks" / "01_dies.ipynb", "print('so far')", dies)
+    write_notebook(clone / "notebooks" / "02_good.ipynb", "x = 1")
+    assert not book.reproduce(clone, jobs=1)
+    assert "FAILED 01_dies.ipynb Kernel died" in capsys.readouterr().err
+    report = (clone / "runs" / "notebooks" / "demo" / "01_dies.err.txt").read_text()
+    assert "so far" in report
+    assert (clone / "book" / "notebooks" / "02_good.ipynb").is_file()
+
+
 def test_a_misspelt_parameter_is_refused(clone):
     source = write_notebook(clone / "notebooks" / "01_one.ipynb")
     with pytest.raises(InputError, match="no parameter 'kk'; its parameters are: profile, k"):

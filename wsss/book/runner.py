@@ -74,7 +74,7 @@ def reproduce(
         How many notebooks run at once; by default one more than there are cores, since each waits
         for its kernel at times.
     everything : bool
-        Of drawn scenes, compute every random seed that is recorded, not the first alone.
+        Of drawn scenes, compute all that is recorded, not the tables' first random seed alone.
 
     Returns
     -------
@@ -182,10 +182,10 @@ def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everyt
         return ""
     again = lab.rng_seeds if everything else lab.rng_seeds[:1]
     lab = Lab(profile, rng_seeds=again, runs=runs, compute="all")
-    if everything:
-        lab.everything()
     # Table 7 has the longest training: begun last, it would leave the other cores without work.
     lab.scores(*reversed(TABLES))
+    if everything:
+        lab.everything()
     found = agreement(lab)
     return "" if found.empty else tell_agreement(found)
 
@@ -206,7 +206,8 @@ def _run(
     say(f"{notebook.name}: started, profile {given['profile']}")
     origin["started"] = datetime.now(UTC).isoformat(timespec="seconds")
     begin = time.monotonic()
-    partial.unlink(missing_ok=True)
+    for old in (partial, log):
+        old.unlink(missing_ok=True)
     try:
         worker.call(execute, notebook, partial, dict(given), log)
         failed = ""
@@ -214,7 +215,8 @@ def _run(
         failed = str(problem) or type(problem).__name__
     seconds = time.monotonic() - begin
     if failed:
-        error, details = failure(partial, failed)
+        said = log.read_text(encoding="utf-8") if log.is_file() else ""
+        error, details = failure(partial, f"{failed}\n\n{said}")
         write_text(report, f"{notebook.name}: {error}\n\n{details}\n")
         where = os.path.relpath(report)
         say(f"FAILED {notebook.name} {error} after {seconds:.0f} s; see {where}")

@@ -217,22 +217,15 @@ def _compute(
     lab: Pipeline, goals: list[Stage], understood: Understood, steps: int, workers: int | None
 ) -> None:
     """Say what is about to take how long, and do it."""
-    from wsss.plan import expected_seconds
-    from wsss.plan.counting import AFTERWARDS
-    from wsss.stages import default_workers, graph, together, wall_seconds
+    from wsss.plan import expected_seconds, tell_wait
+    from wsss.stages import default_workers, graph
 
     missing, workers = graph(goals, lab.store.done), workers or default_workers()
     photos, held_out = len(understood.train), len(understood.val)
     expected = expected_seconds(missing, photos=photos, held_out=held_out, steps=steps)
     if missing:
-        known = all(stage.identity in expected for stage in missing if stage.on_gpu)
-        seconds = wall_seconds(together(missing), expected, workers)
-        minutes = max((seconds + AFTERWARDS * (photos + held_out)) / 60, 1)
-        typer.echo(
-            f"takes {'about' if known else 'more than'} {minutes:.0f} min with {workers} processes "
-            "and no GPU; once interrupted, the same command goes on",
-            err=True,
-        )
+        told = tell_wait(missing, expected, photos=photos + held_out, workers=workers)
+        typer.echo(f"{told}; once interrupted, the same command goes on", err=True)
     lab.run(goals, expected)
 
 

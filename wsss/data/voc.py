@@ -189,7 +189,7 @@ class VocFolder:
             turned = ", or turn it as the camera's EXIF orientation says"
             raise InputError(
                 f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; resize one"
-                + turned * ((h, w) == (width, height))
+                + (turned if (h, w) == (width, height) else "")
             )
         wrong = np.unique(stored[(stored > highest) & (stored != IGNORE_INDEX)])
         if wrong.size:

@@ -1,4 +1,4 @@
-"""Fills trunks from files of weights, completely or not at all (Sec. 5.2).
+"""Files of weights: written whole, and filled into trunks completely or not at all (Sec. 5.2).
 
 A network's own saved trunk has its names. What others published is brought under them by the
 reader in the network's module: every tensor of such a file is either used, or left out by name

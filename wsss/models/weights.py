@@ -22,7 +22,7 @@ from urllib.request import url2pathname
 
 from tqdm import tqdm
 
-from wsss.errors import InputError, require_writable, room_told
+from wsss.errors import InputError, NoRoomError, require_writable, room_told
 from wsss.files import atomic_write
 
 INITIAL = Path(str(resources.files("wsss"))) / "initial"
@@ -303,6 +303,8 @@ def fetch(name: str, source: str | None = None) -> Path:
                 if difference := _difference(aside, file):
                     raise InputError(difference.replace(str(aside), "what it sent"))
             return path
+        except NoRoomError:  # there is none for what another address sends either
+            raise
         except (OSError, ValueError) as error:  # requests' and InputError are among them
             failures.append(f"{address}: {' '.join(str(error).split()) or type(error).__name__}")
     raise InputError(

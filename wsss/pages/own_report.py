@@ -72,7 +72,7 @@ def write_own_report(
     parts = [
         *(f"<p>{escape(line)}</p>" for line in understood.splitlines()),
         f"<p>Training the {len(classifiers)} classifiers and the segmenter of all seeds took "
-        f"{seconds / 60:.1f} minutes of a core.</p>",
+        f"{seconds / 60:.1f} minutes.</p>",
         *([_scores(lab, recipe)] if with_masks else []),
         "<h2>Predictions for photos held out</h2>",
         _picture(_predictions(lab, segmenter), "photos and what the segmenter says"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
 from wsss.plan.budget import COSTS, told
 from wsss.plan.flops import Gpu, calculation, kind_of
-from wsss.stages import Scenes, Stage, graph
+from wsss.stages import Scenes, Stage, graph, together, wall_seconds
 
 KINDS = {
     "classifiers": ("classifier",),
@@ -24,7 +24,7 @@ KINDS = {
 OWN_PHOTOS, OWN_HELD_OUT, OWN_STEPS = 48, 12, 60
 """Of the run of ``wsss train`` whose seconds `COSTS` holds: of CPU, with both cores busy."""
 AFTERWARDS = 0.1
-"""Seconds a photo once all stages are done: twelve seeds and a mask are written."""
+"""Seconds a photo, timed with them, once all stages are done: seeds, a mask, the report."""
 
 
 def counts(stages: Sequence[Stage]) -> dict[str, int]:
@@ -175,6 +175,34 @@ def expected_seconds(
         for stage in stages
         if kind_of(stage) in seconds
     }
+
+
+def tell_wait(
+    missing: Sequence[Stage], expected: Mapping[str, float], *, photos: int, workers: int
+) -> str:
+    """Say how long a run on one's own photos may take, before it starts.
+
+    Parameters
+    ----------
+    missing : sequence of Stage
+        What is still to be computed, each after what it reads.
+    expected : mapping
+        As from `expected_seconds`; it takes "more than" that if a network's stage is not there.
+    photos, workers : int
+        How many get seeds and masks in the end, and how many processes compute.
+
+    Examples
+    --------
+    >>> tell_wait([scenes := Scenes()], {scenes.identity: 600}, photos=0, workers=2)
+    'takes about 10 min with 2 processes and no GPU'
+    """
+    seconds = wall_seconds(together(missing), expected, workers) + AFTERWARDS * photos
+    known = (
+        "about"
+        if all(stage.identity in expected for stage in missing if stage.on_gpu)
+        else "more than"
+    )
+    return f"takes {known} {max(seconds / 60, 1):.0f} min with {workers} processes and no GPU"
 
 
 def _calculated(table: pd.DataFrame, gpu: Gpu) -> list[str]:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from tqdm import tqdm
 
 from wsss.stages.schedule import Task, wall_seconds
-from wsss.stages.stage import Stage
 
 
 class Progress:
@@ -41,7 +40,7 @@ class Progress:
         self._seconds: dict[str, list[float]] = defaultdict(list)
         self._running: dict[str, float] = {}
         self._workers, self._expected = workers, expected
-        self._all = wall_seconds(tasks, expected or {}, workers)
+        self._all = wall_seconds(tasks, expected, workers) if expected else 0.0
         self._started, self._lock = time.perf_counter(), threading.Lock()
         self._bar = tqdm(
             total=sum(map(len, tasks)), desc="stages", unit="stage", disable=quiet,
@@ -79,10 +78,15 @@ class Progress:
         """Time left, once every kind of stage that is left is expected to take some."""
         if self._bar.disable or not self._left:
             return ""
+        seen = {name: sum(took) / len(took) for name, took in self._seconds.items()}
         takes: dict[str, float] = {}
         for identity, task in self._left.items():
             for stage in task:
-                if (seconds := self._takes(stage)) is None:
+                if self._expected is not None:
+                    seconds = self._expected.get(stage.identity, 0.0)
+                elif stage.name in seen:
+                    seconds = seen[stage.name]
+                else:
                     return ""
                 takes[stage.identity] = seconds * (1 - self._running.get(identity, 0.0))
         left = wall_seconds(list(self._left.values()), takes, self._workers)
@@ -90,13 +94,6 @@ class Progress:
         if done > self._all / 20:  # at the pace of this machine
             left *= (time.perf_counter() - self._started) / done
         return f", about {_told(left)} left"
-
-    def _takes(self, stage: Stage) -> float | None:
-        """Seconds that a stage is expected to take."""
-        if self._expected is not None:
-            return self._expected.get(stage.identity, 0.0)
-        seen = self._seconds.get(stage.name)
-        return sum(seen) / len(seen) if seen else None
 
 
 def _told(seconds: float) -> str:

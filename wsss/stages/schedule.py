@@ -120,9 +120,10 @@ def wall_seconds(tasks: Sequence[Task], takes: Mapping[str, float], workers: int
     ready: list[int] = []
     running: list[tuple[float, int]] = []
     while order.is_active():
-        ready = sorted([*ready, *order.get_ready()])
+        for each in order.get_ready():
+            heappush(ready, each)
         while ready and len(running) < workers:
-            task = ready.pop(0)
+            task = heappop(ready)
             seconds = sum(takes.get(stage.identity, 0.0) for stage in tasks[task])
             heappush(running, (now + seconds, task))
         now, task = heappop(running)
