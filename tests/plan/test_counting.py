@@ -101,7 +101,7 @@ def test_the_graph_has_a_line_a_kind_each_after_what_it_reads() -> None:
 def test_all_of_a_run_on_own_photos_was_timed_and_grows_with_it(tmp_path: Path) -> None:
     photos = write_scenes(tmp_path, train=1, val=1, pilot=1, rng_seed=0)
     stages = graph([Pipeline(own(), photos).score(EVERYTHING)])
-    size = {"photos": 48, "held_out": 12, "steps": 60}
+    size = {"photos": 288, "held_out": 12, "steps": 400}
     timed = pd.read_csv(COSTS).query("profile == 'own'").set_index("kind")["seconds"]
     assert expected_seconds(stages, **size) == {e.identity: timed[kind_of(e)] for e in stages}
 
@@ -109,6 +109,6 @@ def test_all_of_a_run_on_own_photos_was_timed_and_grows_with_it(tmp_path: Path) 
         longer = expected_seconds(stages, **{**size, **changed})
         return {each.name for each in stages if longer[each.identity] > timed[kind_of(each)]}
 
-    assert grown(steps=61) == {"classifier", "segmenter"}
+    assert grown(steps=401) == {"classifier", "segmenter"}
     assert grown(held_out=13) == {"segmenter_score"}
-    assert {"saliency", "cams", "seed_block", "seeds"} <= grown(photos=49)
+    assert {"saliency", "cams", "seed_block", "seeds"} <= grown(photos=289)
