@@ -17,7 +17,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 	@echo '  PYTHON=/path/to/python3.11 makes .venv with another Python; WSSS_RUNS=DIR keeps results elsewhere.'
 
-book: .venv/.stamp ## reproduce the paper (PROFILE=demo, ALL=1: all that is recorded) and build the book in _build/html
+book: .venv/.stamp ## reproduce the paper (PROFILE=demo, ALL=1: every random seed) and build the book in _build/html
 	@$(PY) -m wsss.book --profile $(PROFILE) $(if $(ALL),--all)
 	@echo 'building the pages'
 	@.venv/bin/jupyter-book build -q book

@@ -74,7 +74,7 @@ def reproduce(
         How many notebooks run at once; by default one more than there are cores, since each waits
         for its kernel at times.
     everything : bool
-        Of drawn scenes, compute all that is recorded, not the tables' first random seed alone.
+        Of drawn scenes, compute every random seed that is recorded, not the first alone.
 
     Returns
     -------
@@ -163,8 +163,8 @@ def say(line: str) -> None:
 def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everything: bool) -> str:
     """Compute in one graph what tables and claims need and nothing records.
 
-    Of drawn scenes, which every reader has, the tables' first random seed is computed in any case,
-    so that the records stand beside what comes out here.
+    Of drawn scenes, which every reader has, the first random seed is computed in any case, so that
+    the records stand beside what comes out here.
 
     Returns
     -------
@@ -173,7 +173,6 @@ def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everyt
     """
     from wsss.lab import Lab
     from wsss.pages.provenance import agreement, tell_agreement
-    from wsss.paper import TABLES
     from wsss.stages import Scenes
 
     lab = Lab(profile, data, rng_seeds=rng_seeds, runs=runs)
@@ -182,10 +181,7 @@ def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everyt
         return ""
     again = lab.rng_seeds if everything else lab.rng_seeds[:1]
     lab = Lab(profile, rng_seeds=again, runs=runs, compute="all")
-    # Table 7 has the longest training: begun last, it would leave the other cores without work.
-    lab.scores(*reversed(TABLES))
-    if everything:
-        lab.everything()
+    lab.everything()
     found = agreement(lab)
     return "" if found.empty else tell_agreement(found)
 
