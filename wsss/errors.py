@@ -127,7 +127,7 @@ def room_told(path: Path, needed: int | None = None) -> Iterator[None]:
     >>> with room_told(Path("no-such-folder", "model.pt"), needed=2_500_000):
     ...     raise OSError(errno.ENOSPC, "No space left on device")
     Traceback (most recent call last):
-    wsss.errors.InputError: no-such-folder/model.pt: its disk is full, ... MB free and 2.5 MB
+    wsss.errors.NoRoomError: no-such-folder/model.pt: its disk is full, ... MB free and 2.5 MB
     needed; make room, or name a folder on another disk (WSSS_RUNS for results)
     """
     try:

@@ -14,6 +14,15 @@ from wsss.models.loading import learnt_names
 from wsss.models.weights import WEIGHTS
 
 
+@pytest.fixture(autouse=True)
+def order():
+    """Leave the weights in their order, which messages have; monkeypatch would not."""
+    before = dict(WEIGHTS)
+    yield
+    WEIGHTS.clear()
+    WEIGHTS.update(before)
+
+
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     """Narrow ResNet101 weights as the only download, on a local server."""

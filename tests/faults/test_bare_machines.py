@@ -41,7 +41,7 @@ def stranger(request, tmp_path_factory):
     if not shutil.which("setpriv") or not hasattr(os, "geteuid") or os.geteuid():
         pytest.skip("only root may be somebody else, by setpriv")
     here = tmp_path_factory.mktemp("stranger")
-    for folder in (here, *here.parents[:2]):  # pytest's own are for one user
+    for folder in (here, *here.parents[:3]):  # pytest's own are for one user
         folder.chmod(folder.stat().st_mode | 0o011)
     here.chmod(0o777)
     right = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
