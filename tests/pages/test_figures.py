@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from wsss import Lab
-from wsss.choices import CamChoices, DataChoices, PilotChoices, SeedChoices
-from wsss.crf import DenseCRF
+from wsss.choices import Profile
 from wsss.pages.seeds import disagreement
 from wsss.pages.style import (
     PALETTE,
@@ -27,9 +26,7 @@ from wsss.pages.style import (
     show,
 )
 from wsss.paper import EVERYTHING, TABLES, PilotRecipe, Recipe, get_table
-from wsss.profiles import smoke
-from wsss.seeds import CrfSeed
-from wsss.stages import RESULTS, NetworkSpec, Scenes
+from wsss.stages import RESULTS, NetworkSpec
 from wsss.training import Schedule
 
 mpl.use("Agg")
@@ -39,20 +36,10 @@ ONE = Recipe(("C",))
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def lab(tiny: Profile, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Everything that the pictures are drawn from, once for all tests."""
-    profile = smoke()
-    profile = replace(
-        profile,
-        data=DataChoices(Scenes(train=4, val=2, pilot=4)),
-        classifier=replace(profile.classifier, schedule=SHORT),
-        cams=CamChoices(scales=(1.5, 1.125, 0.75)),
-        seeds=SeedChoices("border", (CrfSeed(DenseCRF(iterations=1)),)),
-        segmenter=replace(profile.segmenter, schedule=SHORT),
-        pilot=PilotChoices(SHORT),
-    )
-    lab = Lab(profile, runs=tmp_path_factory.mktemp("runs"), workers=1, quiet=True)
-    everything = [replace(EVERYTHING, segmenter=part) for part in profile.segmenter.networks]
+    lab = Lab(tiny, runs=tmp_path_factory.mktemp("runs"), workers=1, quiet=True)
+    everything = [replace(EVERYTHING, segmenter=part) for part in tiny.segmenter.networks]
     lab.run(
         [
             *(lab.score(recipe) for recipe in (*everything, ONE)),

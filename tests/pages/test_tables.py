@@ -12,13 +12,10 @@ import pytest
 from IPython.display import Markdown
 
 from wsss import Lab
-from wsss.choices import CamChoices, DataChoices, SeedChoices
-from wsss.crf import DenseCRF
+from wsss.choices import Profile
 from wsss.pages.provenance import agreement, tell_agreement
 from wsss.paper import EVERYTHING, TABLES, Table, get_table
-from wsss.profiles import smoke
-from wsss.seeds import CrfSeed
-from wsss.stages import Scenes, Store, graph, keep_scores
+from wsss.stages import Store, graph, keep_scores
 from wsss.stages.scores import LabelScore
 from wsss.training import Schedule
 
@@ -58,17 +55,8 @@ def showing(monkeypatch: pytest.MonkeyPatch) -> Callable[[pd.DataFrame], Lab]:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    profile = smoke()
-    profile = replace(
-        profile,
-        data=DataChoices(Scenes(train=4, val=2, pilot=4)),
-        classifier=replace(profile.classifier, schedule=SHORT),
-        cams=CamChoices(scales=(1.5, 1.125, 0.75)),
-        seeds=SeedChoices("border", (CrfSeed(DenseCRF(iterations=1)),)),
-        segmenter=replace(profile.segmenter, schedule=SHORT),
-    )
-    return Lab(profile, runs=tmp_path_factory.mktemp("runs"), workers=1, quiet=True)
+def small(tiny: Profile, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(tiny, runs=tmp_path_factory.mktemp("runs"), workers=1, quiet=True)
 
 
 def test_a_table_shows_paper_ours_and_the_difference(showing) -> None:
