@@ -136,12 +136,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")  # threads of this one do not fork well
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with (
-            _starting,
-            _environment(self._environment),
-            _script_not_run_again(),
-            _interruptions_kept_away(),
-        ):
+        with starting(), _environment(self._environment), interruptions_kept_away():
             self._process.start()
         theirs.close()  # so that its end is seen
 
@@ -150,8 +145,7 @@ def _how(code: int | None) -> str:
     return f"signal {-code}" if code is not None and code < 0 else f"status {code}"
 
 
-_starting = threading.Lock()
-"""What a new process finds here is changed for it, so that one starts at a time."""
+_one_at_a_time = threading.Lock()
 _to_parent: Connection | None = None
 
 
@@ -164,7 +158,7 @@ def tell_parent(value: Any) -> None:
 def _serve(pipe: Connection) -> None:
     global _to_parent
     _to_parent = pipe
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     while True:
         try:
             function, arguments = pickle.loads(pipe.recv_bytes())
@@ -183,11 +177,16 @@ def _serve(pipe: Connection) -> None:
         pipe.send_bytes(sent)
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended, whichever way."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -205,7 +204,7 @@ def _environment(added: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _interruptions_kept_away() -> Iterator[None]:
+def interruptions_kept_away() -> Iterator[None]:
     """Let a process that starts meanwhile ignore Ctrl-C: this one ends it, without tracebacks."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are none of its business
@@ -218,16 +217,17 @@ def _interruptions_kept_away() -> Iterator[None]:
 
 
 @contextmanager
-def _script_not_run_again() -> Iterator[None]:
-    """Keep a new process from running the script that started it, guarded or not.
+def starting() -> Iterator[None]:
+    """Start one process at a time, and keep it from running the script that started it.
 
-    Multiprocessing runs a process's main module once more in each child, to find there what it
-    defines. It needs nothing of it: what a script defines is sent by value.
+    Multiprocessing runs a process's main module once more in each child, guarded or not, to find
+    there what it defines. None is needed here: what a script defines is sent by value.
     """
     main = sys.modules["__main__"]
-    hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        vars(main).update(hidden)
+    with _one_at_a_time:
+        held = {n: vars(main).pop(n) for n in ("__file__", "__spec__") if n in vars(main)}
+        main.__spec__ = None
+        try:
+            yield
+        finally:
+            vars(main).update(held)

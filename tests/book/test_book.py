@@ -17,7 +17,7 @@ import yaml
 
 from wsss import Lab, book
 from wsss.book import keys
-from wsss.book.execution import own_kernel
+from wsss.book.kernels import own_kernel
 from wsss.book.runner import _compute
 from wsss.errors import InputError
 from wsss.paper import TABLES

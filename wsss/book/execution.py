@@ -1,53 +1,27 @@
-"""Execute one notebook by papermill, with the kernel of this environment."""
+"""Execute one notebook by papermill."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
+from papermill import execute_notebook
+
+from wsss.book.kernels import kernel_manager
 from wsss.book.pages import read_notebook
-
-KERNEL = {"display_name": "Python 3", "language": "python"}
-
-
-@contextmanager
-def own_kernel() -> Iterator[None]:
-    """Let the kernel "python3" be this environment's, whatever else is on the way to it."""
-    before = os.environ.get("JUPYTER_PATH")
-    with tempfile.TemporaryDirectory() as folder:
-        spec = Path(folder, "kernels", "python3", "kernel.json")
-        spec.parent.mkdir(parents=True)
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec.write_text(json.dumps({"argv": argv, **KERNEL}))
-        os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *([before] if before else [])])
-        try:
-            yield
-        finally:
-            del os.environ["JUPYTER_PATH"]
-            if before:
-                os.environ["JUPYTER_PATH"] = before
 
 
 def execute(notebook: Path, partial: Path, given: Mapping[str, Any], log: Path) -> None:
-    """Run a notebook by papermill; in a process that runs others before and after it.
-
-    To import papermill takes a second and a half of a core, a fifth of what a page takes.
-    """
-    from papermill import execute_notebook
-
-    with log.open("w", encoding="utf-8") as stream:
-        for each in (sys.stdout, sys.stderr):  # the kernel's too: it inherits them
-            os.dup2(stream.fileno(), each.fileno())
+    """Run a notebook by papermill; what it prints and what its kernel says go into a log."""
+    # Jupyter makes an event loop for every thread that runs something, and leaves it open.
+    with closing(ensure_event_loop()), log.open("a", encoding="utf-8") as stream:
         execute_notebook(
             notebook, partial, given, kernel_name="python3", progress_bar=False,
-            stdout_file=stream, stderr_file=stream,
+            stdout_file=stream, stderr_file=stream, kernel_manager_class=kernel_manager(log),
         )  # fmt: skip
 
 

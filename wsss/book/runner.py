@@ -17,15 +17,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import chdir, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from wsss.book.execution import execute, failure, own_kernel
 from wsss.book.keys import PACKAGE, code_hash, folder_fingerprint, notebook_key
 from wsss.book.pages import (
     publish,
@@ -37,7 +35,6 @@ from wsss.book.pages import (
 )
 from wsss.errors import InputError
 from wsss.files import write_text
-from wsss.processes import Worker
 
 
 class Page(NamedTuple):
@@ -120,28 +117,23 @@ def reproduce(
         stale = [n for n in notebooks if made[n].get("key") != keys[n]]
         results = [Page(n, "unchanged") for n in notebooks if n not in stale]
         if stale:
+            from wsss.book.kernels import own_kernel
+
             _check_parameters(stale, given)
             rng_seeds = (parameters or {}).get("rng_seeds")
-            agreement = _compute(profile, data, runs, rng_seeds, everything)
-            if agreement:
-                write_if_new(pages / "agreement.md", agreement)
-            else:
-                (pages / "agreement.md").unlink(missing_ok=True)
-
-            workers = SimpleQueue[Worker]()
 
             def one(notebook: Path) -> Page:
                 origin = {"key": keys[notebook], "profile": profile, "parameters": parameters or {}}
-                worker = workers.get()
-                try:
-                    return _run(worker, notebook, given, origin, logs, pages)
-                finally:
-                    workers.put(worker)
+                return _run(notebook, given, origin, logs, pages)
 
-            with own_kernel(), ExitStack() as stack:
-                for _ in range(min(jobs, len(stale))):
-                    workers.put(stack.enter_context(Worker()))
-                results += stack.enter_context(ThreadPoolExecutor(jobs)).map(one, stale)
+            with own_kernel():
+                agreement = _compute(profile, data, runs, rng_seeds, everything)
+                if agreement:
+                    write_if_new(pages / "agreement.md", agreement)
+                else:
+                    (pages / "agreement.md").unlink(missing_ok=True)
+                with ThreadPoolExecutor(jobs) as pool:
+                    results += pool.map(one, stale)
     for page in pages.glob("*.ipynb"):
         if page.name not in {n.name for n in notebooks}:
             page.unlink()
@@ -187,7 +179,6 @@ def _compute(profile: str, data: Path | None, runs: Path, rng_seeds: Any, everyt
 
 
 def _run(
-    worker: Worker,
     notebook: Path,
     given: Mapping[str, Any],
     origin: dict[str, Any],
@@ -195,6 +186,7 @@ def _run(
     pages: Path,
 ) -> Page:
     """Execute one notebook; its page appears whole or not at all."""
+    from wsss.book.execution import execute, failure
     from wsss.stages.provenance import environment
 
     partial, report = logs / f"{notebook.stem}.partial.ipynb", logs / f"{notebook.stem}.err.txt"
@@ -205,9 +197,9 @@ def _run(
     for old in (partial, log):
         old.unlink(missing_ok=True)
     try:
-        worker.call(execute, notebook, partial, dict(given), log)
+        execute(notebook, partial, given, log)
         failed = ""
-    except Exception as problem:  # of a cell, of its kernel, or the process died
+    except Exception as problem:  # of a cell, or of its kernel
         failed = str(problem) or type(problem).__name__
     seconds = time.monotonic() - begin
     if failed:
