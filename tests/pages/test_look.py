@@ -17,6 +17,7 @@ def test_a_cat_is_taken_for_a_cat_and_its_seeds_lie_on_it(tmp_path):
     assert done.exit_code == 0, done.output
     with Image.open(tmp_path / "cat.jpg") as picture:
         assert picture.format == "JPEG"
+        assert np.asarray(picture)[-4:].min() > 250  # the legend ends above the edge
     figure = look(np.array(Image.open(CHELSEA).convert("RGB").resize((226, 150))))
     (legend,) = figure.legends
     shown = [text.get_text() for text in legend.get_texts()]
