@@ -88,7 +88,8 @@ class _AsPopen:
         return self.poll()
 
     def send_signal(self, number: int) -> None:
-        os.kill(self._process.pid or 0, number)
+        if self._process.pid and self.poll() is None:
+            os.kill(self._process.pid, number)
 
 
 def _serve(connection_file: str, environment: Mapping[str, str], log: Path) -> None:
