@@ -1,10 +1,13 @@
 """Executing notebooks: several at once, what their logs hold, and how their kernels die."""
 
 import json
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from wsss.book.execution import execute, failure
@@ -56,6 +59,50 @@ def test_a_kernel_begins_with_everything_imported_and_nothing_else(tmp_path, mon
             source = write(tmp_path / "a.ipynb", left, told)
             execute(source, tmp_path / f"{number}.out.ipynb", {}, tmp_path / "a.log")
             assert said_at_last(tmp_path / f"{number}.out.ipynb") == f"True True False {number}\n"
+
+
+def test_figures_are_pictures(tmp_path):
+    drawn = "import matplotlib.pyplot as plt\nplt.subplots();"
+    made = "from matplotlib.figure import Figure\nfigure = Figure(); figure.subplots(); figure"
+    source = write(tmp_path / "a.ipynb", drawn, made, "figure.savefig; 1")
+    with own_kernel():
+        execute(source, tmp_path / "a.out.ipynb", {}, tmp_path / "a.log")
+    cells = json.loads((tmp_path / "a.out.ipynb").read_text())["cells"]
+    shown = ["image/png" in cell["outputs"][-1]["data"] for cell in cells if cell["outputs"]]
+    assert shown == [True, True, False]
+    assert (tmp_path / "a.log").read_text() == ""  # nor does a kernel tell how to connect to it
+
+
+def test_a_page_leaves_nothing_in_the_history_of_who_runs_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    source = write(tmp_path / "a.ipynb", "1 + 1")
+    with own_kernel():
+        execute(source, tmp_path / "a.out.ipynb", {}, tmp_path / "a.log")
+    assert not list(tmp_path.rglob("history.sqlite"))
+
+
+def test_kernels_end_with_the_process_that_started_them(tmp_path):
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from wsss.book.execution import execute\n"
+        "from wsss.book.kernels import own_kernel\n"
+        "with own_kernel():\n"
+        "    execute(*map(Path, sys.argv[1:3]), {}, Path(sys.argv[3]))\n"
+    )
+    source = write(
+        tmp_path / "a.ipynb",
+        f"import os, pathlib, time; told = pathlib.Path({str(tmp_path / 'pid')!r})",
+        "told.write_text(str(os.getpid())); time.sleep(600)",
+    )
+    given = [source, tmp_path / "a.out.ipynb", tmp_path / "a.log"]
+    with subprocess.Popen([sys.executable, "-c", script, *map(str, given)]) as ran:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (tmp_path / "pid").is_file():
+            time.sleep(0.2)
+        kernel = psutil.Process(int((tmp_path / "pid").read_text()))
+        ran.kill()
+    _, alive = psutil.wait_procs([kernel], timeout=20)
+    assert not alive
 
 
 def test_what_a_kernel_says_past_python_is_in_its_log(tmp_path):

@@ -1,6 +1,6 @@
 """Kernels of this environment, with nothing to import: forks of a process that has done it.
 
-To import torch and matplotlib takes a kernel four seconds of a core, twice what a page takes. A
+To import torch and matplotlib takes a kernel four seconds of a core, more than a page itself. A
 fork begins where the imports end; every page still has a process of its own.
 """
 
@@ -12,7 +12,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from multiprocessing import Process, forkserver, get_context
+from multiprocessing import (
+    Process,
+    active_children,
+    forkserver,
+    get_context,
+    set_start_method,
+)
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +29,33 @@ from wsss.processes import end_with_parent, interruptions_kept_away, starting
 KERNEL = {"display_name": "Python 3", "language": "python"}
 FORKS = sys.platform == "linux"
 """Elsewhere not every library that is loaded outlives a fork, so kernels start as usual."""
-IMPORTED = ["ipykernel.kernelapp", "matplotlib_inline.backend_inline", "wsss.lab"]
+IMPORTED = ["ipykernel.kernelapp", "matplotlib.pyplot", "wsss.lab"]
+LAUNCHER = "ipykernel_launcher"
 
 
 @contextmanager
 def own_kernel() -> Iterator[None]:
-    """Let the kernel "python3" be this environment's, whatever else is on the way to it."""
+    """Let the kernel "python3" be this environment's, whatever else is on the way to it.
+
+    What kernels are forks of lives on until this process ends, and knows the code as it was.
+    """
     if FORKS:
         _prepare_forks()
     before = os.environ.get("JUPYTER_PATH")
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder, "kernels", "python3", "kernel.json")
         spec.parent.mkdir(parents=True)
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        # A fork's matplotlib does not find out by itself that it draws for a notebook.
+        argv = [sys.executable, "-m", LAUNCHER, "-f", "{connection_file}", "--matplotlib=inline"]
         spec.write_text(json.dumps({"argv": argv, **KERNEL}))
         os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *([before] if before else [])])
         try:
             yield
+        except BaseException:  # a second Ctrl-C, while pages are waited for
+            for kernel in active_children():
+                if kernel.name.startswith(LAUNCHER):
+                    kernel.kill()
+            raise
         finally:
             del os.environ["JUPYTER_PATH"]
             if before:
@@ -47,8 +63,8 @@ def own_kernel() -> Iterator[None]:
 
 
 def kernel_manager(log: Path) -> type[AsyncKernelManager]:
-    """Class of the managers of kernels that are forks, and whose processes write into a log."""
-    return type("Forks", (_Forks,), {"said": log}) if FORKS else AsyncKernelManager
+    """Class of the managers of kernels, forks where they can be, which write into a log."""
+    return type("Logged", (_Logged,), {"said": log})
 
 
 def _prepare_forks() -> None:
@@ -58,12 +74,20 @@ def _prepare_forks() -> None:
         forkserver.ensure_running()
 
 
-class _Forks(AsyncKernelManager):
+class _Logged(AsyncKernelManager):
     said: Path
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **given: Any) -> None:
+        if not FORKS:
+            with self.said.open("a") as stream:
+                kept = {"stdout": stream, "stderr": stream}
+                await super()._async_launch_kernel(kernel_cmd, **given | kept)
+            return
+        argv = kernel_cmd[kernel_cmd.index(LAUNCHER) + 1 :]
         process: Any = get_context("forkserver").Process(
-            target=_serve, args=(self.connection_file, dict(given["env"]), self.said)
+            target=_serve,
+            args=(argv, dict(given["env"]), self.said),
+            name=f"{LAUNCHER} {self.said}",
         )
         with starting():
             process.start()
@@ -92,7 +116,7 @@ class _AsPopen:
             os.kill(self._process.pid, number)
 
 
-def _serve(connection_file: str, environment: Mapping[str, str], log: Path) -> None:
+def _serve(argv: list[str], environment: Mapping[str, str], log: Path) -> None:
     """Be a kernel: in a session of its own, which a Ctrl-C in the terminal does not reach."""
     from ipykernel.kernelapp import IPKernelApp
 
@@ -100,7 +124,10 @@ def _serve(connection_file: str, environment: Mapping[str, str], log: Path) -> N
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
+    sys.argv[1:] = []
+    set_start_method(None, force=True)  # a page's own processes start as they do elsewhere
     with log.open("a") as stream:
         for number in (1, 2):
             os.dup2(stream.fileno(), number)
-    IPKernelApp.launch_instance(argv=["-f", connection_file])
+    # It has a parent, so it need not tell its log how to connect to it.
+    IPKernelApp.launch_instance(argv=[*argv, "--IPKernelApp.parent_handle=1"])

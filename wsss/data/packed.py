@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import operator
+import re
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -16,6 +17,8 @@ from wsss.errors import InputError
 
 RUN, LONGEST = 3, 2**16 - 1
 """Bytes of a run, two of its length, which is at most so long, and its label."""
+NUMBERS = re.compile(r"[<>|][biuf][0-9]{1,2}")
+"""How an index names a dtype."""
 KEPT = 2**24
 """Bytes of label maps that are kept once they were spread out; a training reads each ten times."""
 
@@ -54,6 +57,8 @@ class PackedArrays(Sequence[np.ndarray]):
         self._path = path
         try:
             described = json.loads(index.read_text())
+            if not NUMBERS.fullmatch(described["dtype"]):  # NumPy would parse a whole language
+                raise ValueError("no arrays of numbers")
             self._dtype = np.dtype(described["dtype"])
             self._shapes = [tuple(map(operator.index, shape)) for shape in described["shapes"]]
             self._in_runs = "runs" in described
@@ -62,8 +67,8 @@ class PackedArrays(Sequence[np.ndarray]):
                 stored = [RUN * operator.index(count) for count in described["runs"]]
                 if self._dtype != np.uint8 or len(stored) != len(self._shapes):
                     raise ValueError("runs of no label maps")
-            if self._dtype.hasobject or any(side < 0 for shape in self._shapes for side in shape):
-                raise ValueError("no arrays of numbers")
+            if any(side < 0 for shape in self._shapes for side in shape):
+                raise ValueError("a negative side")
             self._starts = np.array([0, *accumulate(stored)], np.int64)
             spread = sum(math.prod(shape) for shape in self._shapes)
             self._kept: dict[int, np.ndarray] | None = (
