@@ -119,7 +119,6 @@ def reproduce(
         if stale:
             from wsss.book.kernels import own_kernel
 
-            _check_parameters(stale, given)
             rng_seeds = (parameters or {}).get("rng_seeds")
 
             def one(notebook: Path) -> Page:
@@ -127,6 +126,7 @@ def reproduce(
                 return _run(notebook, given, origin, logs, pages)
 
             with own_kernel():
+                _check_parameters(stale, given)
                 agreement = _compute(profile, data, runs, rng_seeds, everything)
                 if agreement:
                     write_if_new(pages / "agreement.md", agreement)
