@@ -70,9 +70,9 @@ def local_workers(count: int, gpus: Sequence[str]) -> dict[Worker, str | None]:
     """
     workers: dict[Worker, str | None] = {}
     for name in (*gpus, *[""] * count)[:count]:
-        own = {"CUDA_VISIBLE_DEVICES": name} if gpus else {}
         kind = ("GPU" if name else "CPU") if 0 < len(gpus) < count else None
-        workers[Worker(WORKER_ENVIRONMENT | own)] = kind
+        # Told that there is none, torch does not look for a GPU at every step of an optimiser.
+        workers[Worker(WORKER_ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": name})] = kind
     return workers
 
 
