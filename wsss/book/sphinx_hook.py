@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -70,4 +71,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("wsss_pages", [], "html")
     app.connect("config-inited", prepare)
     app.connect("config-inited", hide_buttons)
+    # To look for garbage in the trees of all pages takes a third of the time, and finds 150 MB.
+    app.connect("builder-inited", lambda _: gc.disable())
+    app.connect("build-finished", lambda *_: gc.enable())
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
