@@ -163,6 +163,14 @@ def of_own_pictures() -> list[str]:
     ]
 
 
+def of_records() -> list[str]:
+    return [f"every cell with {WORDS[len(of_photos(*TWELVE))]} random seeds"]
+
+
+def of_changelog() -> list[str]:
+    return [f"in `results/photo`, {WORDS[len(of_photos(*TWELVE))]} random seeds a cell"]
+
+
 def of_recipe() -> list[str]:
     """Of this book's own scenes: those of the choice are not recorded, as the page says."""
     two = cell_of("demo", ("table1", "0.3", "Two labels"))
@@ -318,6 +326,8 @@ def of_seeds_on_photos() -> list[str]:
 
 HELD = {
     "README.md": of_readme,
+    "CHANGELOG.md": of_changelog,
+    "results/README.md": of_records,
     "notebooks/08_claims.ipynb": of_claims,
     "book/own_pictures.md": of_own_pictures,
     "book/recipe.md": of_recipe,
