@@ -1,12 +1,12 @@
 """Record all numbers of the pages for a profile, so that a build need not compute them again.
 
-    python scripts/record.py demo results/demo [DATA] [--rng-seeds 0 1 2]
+    python scripts/record.py demo results/demo [DATA] [--rng-seeds 0 1 2] [--tables]
 
-Fills ``scores.csv`` (every cell of the tables and claim 13's), ``traces.csv`` (how the weights of
-right and of wrong labels develop, Sec. 5.4 and Fig. 4: one line a random seed and epoch) and
-``seeds.csv`` (how good the seeds are, one line a random seed and seed). What the run folder holds
-is not computed again; a killed run goes on where it was, and every random seed is written when it
-is there.
+Fills ``scores.csv`` (every cell of the tables and claim 13's, then those of the pages that go
+beyond the paper, unless `--tables` leaves them out), ``traces.csv`` (how the weights of right and
+of wrong labels develop, Sec. 5.4 and Fig. 4: one line a random seed and epoch) and ``seeds.csv``
+(how good the seeds are, one line a random seed and seed). What the run folder holds is not computed
+again; a killed run goes on where it was, and every random seed is written when it is there.
 """
 
 from __future__ import annotations
@@ -28,19 +28,23 @@ from wsss.stages import LabelScore, Records
 Cell = tuple[str, str, str]
 
 
-def main(profile: str, out: Path, data: Path | None, rng_seeds: list[int] | None) -> None:
+def main(
+    profile: str, out: Path, data: Path | None, rng_seeds: list[int] | None, tables_alone: bool
+) -> None:
     """Compute what is missing, and write a random seed at a time."""
     out.mkdir(parents=True, exist_ok=True)
     for rng_seed in Lab(profile, data, rng_seeds=rng_seeds).rng_seeds:
         lab = Lab(profile, data, rng_seeds=[rng_seed], compute="all")
         lab.everything()
-        lab.record(lab.scores(*TABLES, *BESIDE), out)
+        lab.record(lab.scores(*TABLES, "claim13"), out)
         traces = trace_lines(lab).round({"right": 5, "wrong": 5, "accuracy": 5})
         add(traces, Records(out).traces, out / "traces.csv", ["identity", "epoch"])
         scores = label_scores(lab, rng_seed)
         lab.provide((stage, None) for stage in scores.values())
         seeds = pd.DataFrame([line(lab, cell, rng_seed, s) for cell, s in scores.items()])
         add(seeds, Records(out).seeds, out / "seeds.csv", ["identity", "table", "row", "column"])
+        if not tables_alone:
+            lab.record(lab.scores(*BESIDE), out)
 
 
 def label_scores(lab: Lab, rng_seed: int) -> dict[Cell, LabelScore]:
@@ -79,6 +83,7 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     parser.add_argument("data", nargs="?", type=Path)
     parser.add_argument("--rng-seeds", nargs="*", type=int)
+    parser.add_argument("--tables", action="store_true", help="not what goes beyond the paper")
     given = parser.parse_args()
     with told_in_one_line():
-        main(given.profile, given.out, given.data, given.rng_seeds)
+        main(given.profile, given.out, given.data, given.rng_seeds, given.tables)
