@@ -1,12 +1,13 @@
 """Record all numbers of the pages for a profile, so that a build need not compute them again.
 
-    python scripts/record.py demo results/demo [DATA] [--rng-seeds 0 1 2] [--tables]
+    python scripts/record.py demo results/demo [DATA] [--rng-seeds 0 1 2] [--paper-alone]
 
-Fills ``scores.csv`` (every cell of the tables and claim 13's, then those of the pages that go
-beyond the paper, unless `--tables` leaves them out), ``traces.csv`` (how the weights of right and
-of wrong labels develop, Sec. 5.4 and Fig. 4: one line a random seed and epoch) and ``seeds.csv``
-(how good the seeds are, one line a random seed and seed). What the run folder holds is not computed
-again; a killed run goes on where it was, and every random seed is written when it is there.
+Fills ``scores.csv`` (every cell of the tables and claim 13's), ``traces.csv`` (how the weights of
+right and of wrong labels develop, Sec. 5.4 and Fig. 4: one line a random seed and epoch) and
+``seeds.csv`` (how good the single seeds of Tables 2 to 4 are); then, unless `--paper-alone`, the
+cells of the pages that go beyond the paper and each of the twelve seeds. What the run folder holds
+is not computed again; a killed run goes on where it was, and every random seed is written when it
+is there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Cell = tuple[str, str, str]
 
 
 def main(
-    profile: str, out: Path, data: Path | None, rng_seeds: list[int] | None, tables_alone: bool
+    profile: str, out: Path, data: Path | None, rng_seeds: list[int] | None, paper_alone: bool
 ) -> None:
     """Compute what is missing, and write a random seed at a time."""
     out.mkdir(parents=True, exist_ok=True)
@@ -40,21 +41,29 @@ def main(
         traces = trace_lines(lab).round({"right": 5, "wrong": 5, "accuracy": 5})
         add(traces, Records(out).traces, out / "traces.csv", ["identity", "epoch"])
         scores = label_scores(lab, rng_seed)
+        if not paper_alone:
+            scores |= scores_of_each(lab, rng_seed)
         lab.provide((stage, None) for stage in scores.values())
         seeds = pd.DataFrame([line(lab, cell, rng_seed, s) for cell, s in scores.items()])
         add(seeds, Records(out).seeds, out / "seeds.csv", ["identity", "table", "row", "column"])
-        if not tables_alone:
+        if not paper_alone:
             lab.record(lab.scores(*BESIDE), out)
 
 
 def label_scores(lab: Lab, rng_seed: int) -> dict[Cell, LabelScore]:
-    """Scores of the single seeds of Tables 2 to 4, and of each of the twelve."""
+    """Scores of the single seeds of Tables 2 to 4."""
     found: dict[Cell, LabelScore] = {}
     for table in ("table2", "table3", "table4"):
         for cell in lab.cells(get_table(table)):
             labels = lab.labels(cell.recipe, rng_seed)
             if len(labels) == 1:
                 found[table, cell.row, cell.column] = lab.label_score(labels[0])
+    return found
+
+
+def scores_of_each(lab: Lab, rng_seed: int) -> dict[Cell, LabelScore]:
+    """Scores of each of the twelve seeds."""
+    found: dict[Cell, LabelScore] = {}
     titles = seed_titles(lab, lab.richest, rng_seed)
     for labels in lab.labels(lab.richest, rng_seed):
         network, *rest = titles[labels.identity].split("\n")
@@ -83,7 +92,9 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     parser.add_argument("data", nargs="?", type=Path)
     parser.add_argument("--rng-seeds", nargs="*", type=int)
-    parser.add_argument("--tables", action="store_true", help="not what goes beyond the paper")
+    parser.add_argument(
+        "--paper-alone", action="store_true", help="leave out what goes beyond the paper"
+    )
     given = parser.parse_args()
     with told_in_one_line():
-        main(given.profile, given.out, given.data, given.rng_seeds, given.tables)
+        main(given.profile, given.out, given.data, given.rng_seeds, given.paper_alone)

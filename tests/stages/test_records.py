@@ -109,7 +109,7 @@ def test_what_is_recorded_of_photos_is_of_the_profile_as_it_is(voc_animals: Path
         (each.table.name, each.cell.row, each.cell.column, each.rng_seed): each.stage.identity
         for each in lab.asked(*TABLES, "claim13")
     }
-    assert len(recorded) == len(known)
+    assert len(recorded) == len(known), "every cell and no other: record.py --paper-alone"
     for found in recorded.to_dict("records"):
         cell = tuple(found[key] for key in ("table", "row", "column", "rng_seed"))
         assert found["identity"] == known[cell], cell

@@ -77,6 +77,14 @@ def test_one_worker_owns_the_gpu_and_the_others_see_none(tmp_path, monkeypatch):
     assert {seen(stage, store) for stage in elsewhere} == {""}
 
 
+def test_without_a_gpu_workers_are_told_so(tmp_path, monkeypatch):
+    """Else each step of an optimiser looks for one."""
+    monkeypatch.setattr(engine, "visible_gpus", list)
+    store, stages = Store(tmp_path), [LookOnGpu(number=i) for i in range(2)]
+    run(stages, store, workers=2, quiet=True)
+    assert {seen(stage, store) for stage in stages} == {""}
+
+
 def test_with_no_worker_beside_the_gpus_everything_runs_there():
     assert list(local_workers(3, ["0", "1"]).values()) == ["GPU", "GPU", "CPU"]
     assert list(local_workers(2, ["0", "1"]).values()) == [None, None]

@@ -71,7 +71,8 @@ def local_workers(count: int, gpus: Sequence[str]) -> dict[Worker, str | None]:
     workers: dict[Worker, str | None] = {}
     for name in (*gpus, *[""] * count)[:count]:
         kind = ("GPU" if name else "CPU") if 0 < len(gpus) < count else None
-        # Told that there is none, torch does not look for a GPU at every step of an optimiser.
+        # An optimiser asks for a GPU at every step, and Fabric has torch ask the driver's library:
+        # told that there is none, it does not.
         workers[Worker(WORKER_ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": name})] = kind
     return workers
 
