@@ -187,9 +187,10 @@ def _backward(fabric: Fabric, model: Network, loss: Loss, parts: list[Any]) -> T
         sums[1] += counted
     total, counted = fabric.all_reduce(sums, reduce_op="sum")
     counted = counted.clamp(min=1)
-    gradients = [each.grad for each in model.parameters() if each.grad is not None]
-    # DDP took the mean over the processes. A loop over the gradients takes longer.
-    torch._foreach_mul_(gradients, fabric.world_size / counted)
+    factor = fabric.world_size / counted  # DDP took the mean over the processes
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad *= factor
     return total / counted
 
 
