@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from wsss.profiles import get_profile
+
 
 def wsss(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from wsss.cli import main; main()", *map(str, arguments)]
@@ -93,7 +95,8 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
 def test_the_photo_profile_needs_photos(tmp_path: Path) -> None:
     photo = ("reproduce", "table2", "--profile", "photo", "--runs", tmp_path / "runs")
     read = wsss(*photo)  # what is recorded is shown without any
-    assert "18 of 18 figures are from" in read.stdout
+    count = 6 * len(get_profile("photo").rng_seeds)
+    assert f"{count} of {count} figures are from" in read.stdout
     assert "--data or WSSS_DATA" in refused(*photo, "--compute", "all", "--workers", "1")
     assert "not a data folder" in refused(
         "reproduce", "table2", "--profile", "photo", "--data", tmp_path
