@@ -71,7 +71,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("wsss_pages", [], "html")
     app.connect("config-inited", prepare)
     app.connect("config-inited", hide_buttons)
-    # To look for garbage in the trees of all pages takes a seventh of the time; it would free
+    # To look for garbage in the trees of all pages takes a tenth of the time; it would free
     # 150 MB, which the build keeps instead.
     app.connect("builder-inited", lambda _: gc.disable())
     app.connect("build-finished", lambda *_: gc.enable())
