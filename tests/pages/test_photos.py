@@ -158,6 +158,13 @@ def test_longer_trainings_stand_beside_those_of_the_tables(
         ["Table 2: VGG16, Threshold (T)", "41.0", "45.0", "+4.0", "80.4 %", "75.0 %"],
     ]
     assert lines.columns[2] == "3 x as long"
+    longer = recorded.query("table != 'table3'").copy()
+    longer["miou"] += [9.0, 9.0, 3.0, 5.0]
+    longer.assign(times=3).to_csv(tmp_path / "longer.csv", index=False)
+    lines = show_longer(tmp_path, recorded).data  # pyright: ignore
+    assert lines.to_numpy().tolist()[1] == [
+        "Table 2: VGG16, Threshold (T)", "40.5 ± 0.7", "44.5 ± 2.1", "+4.0 ± 1.4",
+        f"{50 * (40 / 50 + 41 / 51):.1f} %", f"{50 * (43 / 59 + 46 / 60):.1f} %"]  # fmt: skip
     without_masks = recorded.query("table != 'table1'")
     assert "No score" in str(show_longer(tmp_path, without_masks).data)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from wsss.pages.text import signed
+from wsss.pages.text import signed, spread
 from wsss.pages.verdict import Judgement, judge
 from wsss.paper import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison, Testing
 from wsss.pipeline import Pipeline
@@ -248,13 +249,12 @@ def show_comparisons(results: Sequence[ClaimResult]) -> Styler:
         named = {each.name: each for each in claim.comparisons}
         for name, found in zip(result.differences.index, judgement.findings, strict=True):
             ours, paper = result.differences.loc[name], claim.in_paper(named[name])
-            spread = f" ± {ours.std():.1f}" if len(ours) > 1 else ""
             lines.append({
                 "": str(claim.number),
                 "comparison": name,
                 "verdict": _badge(found.verdict),
                 "paper": _amount(np.nan if paper is None else paper, claim.unit),
-                "ours": _amount(ours.mean(), claim.unit) + spread,
+                "ours": spread(ours, partial(_amount, unit=claim.unit)),
                 "95 % interval": _range(*found.interval),
                 "p (Holm)": f"{found.p:.3f}",
                 "random seeds": str(len(ours)),

@@ -16,7 +16,7 @@ from scipy import stats
 from wsss.pages.provenance import CELL, NOTHING
 from wsss.pages.style import GREY, SMALL, TITLE, new_panels
 from wsss.pages.tables import name_of, plain
-from wsss.pages.text import spread
+from wsss.pages.text import signed, spread
 from wsss.seeds import SEED_TYPES
 from wsss.stages import Records
 
@@ -77,12 +77,11 @@ def by_class(recorded: pd.DataFrame) -> Styler | Markdown:
     clean = _scores(first, CLEAN)
     lines = []
     for key, each in first.groupby(CELL, sort=False):
-        share = 100 * (_scores(each, key) / clean).dropna()  # pyright: ignore
-        compares = len(share) and key[0] not in STRONGER  # pyright: ignore
+        of = clean[:0] if key[0] in STRONGER else clean  # pyright: ignore
         lines.append(
             {"trained on": _title(key)}  # pyright: ignore
             | {"mIoU": spread(pd.Series(each["miou"]))}
-            | {"share of clean": f"{share.mean():.1f} %" if compares else "–"}
+            | {"share of clean": _share(_scores(each, key), of)}  # pyright: ignore
             | {name.removeprefix("iou "): f"{each[name].mean():.1f}" for name in labels}
         )
     narrow = [  # ten columns beside long names: as wide as the page, and a line each
@@ -129,7 +128,7 @@ def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
     Returns
     -------
     pandas.io.formats.style.Styler or IPython.display.Markdown
-        One line a training: mIoU as in the tables with the same random seed, after the longer
+        One line a cell, over the random seeds of both: mIoU as in the tables, after the longer
         training, the difference, and the share of true masks before and after.
     """
     keys = [*CELL, "rng_seed"]
@@ -139,21 +138,20 @@ def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
     text = dict.fromkeys(keys, str)  # an odd line fits none
     short = recorded[[*keys, "miou"]].astype(text)
     both = longer.astype(text).merge(short, on=keys, suffixes=("", " short"))
-    masks = both[(both[CELL] == list(CLEAN)).all(axis=1)]
-    if masks.empty:
+    before = both.assign(miou=both["miou short"])
+    if (masks := _scores(before, CLEAN)).empty:
         return Markdown(NOTHING)
-    clean = masks.iloc[0]
-    lines = [
-        {
-            "trained on": _title(tuple(line[name] for name in CELL)),
-            "as in the tables": f"{line['miou short']:.1f}",
-            f"{line['times']} x as long": f"{line['miou']:.1f}",
-            "difference": f"{line['miou'] - line['miou short']:+.1f}",
-            "share of clean": f"{100 * line['miou short'] / clean['miou short']:.1f} %",
-            "share after": f"{100 * line['miou'] / clean['miou']:.1f} %",
-        }
-        for line in both.to_dict("records")
-    ]
+    lines = []
+    for cell in both[CELL].drop_duplicates().itertuples(index=False, name=None):
+        usual, long = _scores(before, cell), _scores(both, cell)
+        lines.append({
+            "trained on": _title(cell),
+            "as in the tables": spread(usual),
+            f"{both['times'].iloc[0]} x as long": spread(long),
+            "difference": spread(long - usual, signed),
+            "share of clean": _share(usual, masks),
+            "share after": _share(long, _scores(both, CLEAN)),
+        })  # fmt: skip
     return plain(pd.DataFrame(lines), "longer")
 
 
@@ -226,6 +224,12 @@ def _scores(recorded: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
         (recorded["table"] == table) & (recorded["row"] == row) & (recorded["column"] == column)
     )
     return pd.Series(recorded[of_cell].set_index("rng_seed")["miou"])
+
+
+def _share(scores: pd.Series, clean: pd.Series) -> str:
+    """Mean share of what true masks teach, over the random seeds of both."""
+    shares = (100 * scores / clean).dropna()
+    return f"{shares.mean():.1f} %" if len(shares) else "–"
 
 
 QUALITIES = {

@@ -16,7 +16,7 @@ from scipy import stats
 from wsss.pages.claims import ClaimResult, judge_claims
 from wsss.pages.style import BLUE, GREY, ORANGE, SMALL, WIDTH, tidy
 from wsss.pages.tables import plain
-from wsss.pages.text import spread
+from wsss.pages.text import signed, spread
 from wsss.pages.verdict import compare, holm, t_interval
 from wsss.paper import Claim, Comparison, Recipe, get_table
 from wsss.pipeline import Pipeline
@@ -80,7 +80,7 @@ def tell_sharpness(scores: pd.DataFrame) -> Markdown:
         line = f"**{count} seeds**: the largest mean is that of s = {best}, {score}"
         for s, name in (("1", "the paper's s = 1"), ("0", "no weights")):
             if s != best:
-                line += f"; over {name} {_gain(pd.Series(table[best] - table[s]))}"
+                line += f"; over {name} {spread(pd.Series(table[best] - table[s]), signed)}"
         rest = as_good(table, best)
         if rest and len(table) > 1:
             line += f"; not clearly behind: s = {', '.join(rest)}"
@@ -218,7 +218,3 @@ def _quality(
     assert isinstance(recipe, Recipe)
     scores = [lab.label_score(labels).identity for labels in lab.labels(recipe, rng_seed)]
     return pd.Series(known.reindex(scores)[names].mean(skipna=False))
-
-
-def _gain(values: pd.Series) -> str:
-    return f"{values.mean():+.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")

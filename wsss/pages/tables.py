@@ -65,7 +65,7 @@ def show_differences(lab: Pipeline, table: str | Table, pairs: Pairs) -> Styler 
             "": row,
             "compared": f"{a} − {b}",
             "paper": signed(paper),
-            "ours": signed(ours.mean()) + (f" ± {ours.std():.1f}" if len(ours) > 1 else ""),
+            "ours": spread(ours, signed),
             "ours − paper": signed(ours.mean() - paper),
             "above 0": f"{(ours > 0).sum()} of {len(ours)}",
         }
