@@ -18,9 +18,7 @@ help: ## show this list
 	@echo '  PYTHON=/path/to/python3.11 makes .venv with another Python; WSSS_RUNS=DIR keeps results elsewhere.'
 
 book: .venv/.stamp ## reproduce the paper (PROFILE=demo, ALL=1: every random seed) and build the book in _build/html
-	@$(PY) -m wsss.book --profile $(PROFILE) $(if $(ALL),--all)
-	@echo 'building the pages'
-	@.venv/bin/jupyter-book build -q book
+	@$(PY) -m wsss.book --profile $(PROFILE) $(if $(ALL),--all) --html
 	@echo 'the book is ready: file://$(CURDIR)/_build/html/index.html'
 
 test: .venv/.stamp ## tests, doctests, layers and notebooks, on two cores

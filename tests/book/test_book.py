@@ -258,6 +258,7 @@ def test_what_is_recorded_is_not_computed_for_the_book(tmp_path, monkeypatch):
     assert missing(lines[5:]) == {"weight_trace", "segmenter_score"}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of click, which Jupyter Book asks
 def test_exit_status_and_parameters_of_the_command(monkeypatch, capsys):
     calls = []
 
@@ -271,10 +272,15 @@ def test_exit_status_and_parameters_of_the_command(monkeypatch, capsys):
     command = ["--profile", "demo", "-p", "rng_seeds", "[0, 1]", "-p", "name", "x", "--jobs", "2"]
     assert book.main(command) == 0
     given = {"rng_seeds": [0, 1], "name": "x"}
-    assert calls == [{"profile": "demo", "parameters": given, "jobs": 2, "everything": False}]
-    assert book.main(["--profile", "photo"]) == 1
+    assert calls[:1] == [{"profile": "demo", "parameters": given, "jobs": 2, "everything": False}]
+    built = []
+    monkeypatch.setattr("jupyter_book.cli.main.main", built.append)
+    assert book.main(["--profile", "demo", "--html"]) == 0
+    assert built == [["build", "-q", str(ROOT / "book")]]
+    assert book.main(["--profile", "photo", "--html"]) == 1
+    assert len(built) == 1
     assert book.main(["--profile", "none"]) == 2
-    assert capsys.readouterr().err == "error: no such thing\n"
+    assert capsys.readouterr().err == "building the pages\nerror: no such thing\n"
 
 
 def test_a_check_that_finds_nothing_to_do_imports_nothing_heavy():

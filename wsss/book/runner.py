@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -249,7 +250,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1 if a notebook failed, 2 if nothing could be started, 130 if interrupted.
+        Exit status: 0, 1 if a notebook failed, 2 if nothing could be started, 130 if interrupted;
+        with ``--html`` Jupyter Book exits with its own.
 
     Examples
     --------
@@ -263,6 +265,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--profile", help="default: that of the published pages, else demo")
     parser.add_argument("--jobs", type=int, help="notebooks at once (default: one a core, and one)")
     parser.add_argument("--all", action="store_true", help="compute what is recorded of scenes too")
+    parser.add_argument(
+        "--html", action="store_true", help="build the book too, as `jupyter-book build book` does"
+    )
     parser.add_argument(
         "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="a parameter of the notebooks; its value is JSON or else plain text",
@@ -280,6 +285,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted: what is finished is kept, the same command goes on")
         return 130
+    if good and args.html:
+        # In this process, which has imported most of what the pages describe. One of Sphinx's
+        # extensions looks at every object there is, and torch has one that warns when looked at.
+        say("building the pages")
+        warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`", FutureWarning)
+        from jupyter_book.cli.main import main as jupyter_book
+
+        jupyter_book(["build", "-q", str(PACKAGE.parent / "book")])  # and exits
     return 0 if good else 1
 
 
