@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from pandas.io.formats.style import Styler
 
 from wsss import Lab
 from wsss.errors import InputError
+from wsss.pages.sharpness import show_noise
+from wsss.pages.weights import trace_lines
 from wsss.profiles import smoke
 from wsss.stages import Stage, graph
 from wsss.training.precision import NAMES, PRECISIONS, Precision, arithmetic, require_precision
@@ -109,6 +112,20 @@ def test_a_gpu_has_tf32_by_default_and_shows_what_was_recorded_in_float32(
     plain = score(Lab("demo", rng_seeds=[0]))
     assert score(usual).in_float32() == plain
     assert plain.in_float32() is plain
+
+
+def test_a_gpu_shows_recorded_traces_and_qualities_of_seeds(
+    pretended: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown = {}
+    for count in (0, 1):
+        pretended.setattr(torch.cuda, "device_count", lambda count=count: count)
+        lab = Lab("demo", runs=tmp_path, compute="none", quiet=True)
+        noise = show_noise(lab, lab.scores("sharpness"))
+        assert isinstance(noise, Styler)
+        shown[count] = trace_lines(lab).to_csv(), noise.to_html()
+        assert lab.figure_weights() is not None
+    assert shown[0] == shown[1]
 
 
 def test_a_profile_in_bfloat16_stays_so(pretended: pytest.MonkeyPatch) -> None:

@@ -172,8 +172,6 @@ def show_noise(lab: Pipeline, scores: pd.DataFrame) -> Styler | Markdown:
     largest s over none. P is corrected by Holm over the whole table.
     """
     qualities = {"mIoU": "mIoU", "precision": "precision", "missed": "foreground missed"}
-    recorded = lab.records.seeds
-    known = recorded.drop_duplicates("identity").set_index("identity")
     found = []
     for row, count in ROWS.items():
         table = by_sharpness(scores, row)
@@ -182,10 +180,7 @@ def show_noise(lab: Pipeline, scores: pd.DataFrame) -> Styler | Markdown:
         sharpest, recipe = str(list(table)[-1]), RECIPES[row, "1"]
         gain = (table[sharpest] - table["0"]).to_numpy()
         means = pd.DataFrame(
-            [
-                _quality(lab, recipe, int(rng_seed), known, list(qualities))
-                for rng_seed in table.index
-            ]
+            [_quality(lab, recipe, int(rng_seed), list(qualities)) for rng_seed in table.index]
         )
         for name, title in qualities.items():
             if np.isfinite(means[name].to_numpy(float)).all():
@@ -211,10 +206,9 @@ def show_noise(lab: Pipeline, scores: pd.DataFrame) -> Styler | Markdown:
     )
 
 
-def _quality(
-    lab: Pipeline, recipe: object, rng_seed: int, known: pd.DataFrame, names: list[str]
-) -> pd.Series:
+def _quality(lab: Pipeline, recipe: object, rng_seed: int, names: list[str]) -> pd.Series:
     """Mean qualities of the seeds of a training, NaN if one is not recorded."""
     assert isinstance(recipe, Recipe)
-    scores = [lab.label_score(labels).identity for labels in lab.labels(recipe, rng_seed)]
-    return pd.Series(known.reindex(scores)[names].mean(skipna=False))
+    scores = map(lab.label_score, lab.labels(recipe, rng_seed))
+    lines = [lab.records.of(each) or {} for each in scores]
+    return pd.DataFrame(lines, columns=names).mean(skipna=False)

@@ -203,9 +203,9 @@ def trace_lines(lab: Pipeline, recipe: Recipe | None = None) -> pd.DataFrame:
             told = {"rng_seed": rng_seed, "seeds": len(trace.segmenter.labels)}
             made = {"identity": trace.identity, **lab.store.origin(trace).made}
             lines += [told | seen | made for seen in trace.lines(lab.store)]
-        else:
-            found = pd.DataFrame(recorded[recorded["identity"] == trace.identity])
-            lines += found.to_dict("records")
+        elif found := lab.store.records.of(trace):
+            seen = pd.DataFrame(recorded[recorded["identity"] == found["identity"]])
+            lines += seen.to_dict("records")
     return pd.DataFrame(lines)
 
 
