@@ -196,13 +196,17 @@ def test_saliency_maps_of_0_and_1_are_told_before_too(tmp_path, data):
     assert not trained(store)
 
 
-def test_a_segmenter_without_weights_or_a_batch_is_told_before_its_classifier_is_trained(
+def test_a_segmenter_without_network_weights_or_batch_is_told_before_its_classifier_is_trained(
     tmp_path, data, monkeypatch
 ):
     monkeypatch.setenv("WSSS_WEIGHTS", str(tmp_path / "nowhere"))
     store = Store(tmp_path / "runs", data)
     with pytest.raises(InputError, match=r"weights 'vgg16': .* missing; run: wsss weights fetch"):
         run([score_of(data, network=NetworkSpec.imagenet("vgg16"))], store, workers=1, quiet=True)
+    for weights in (None, "imagenet", "shipped"):
+        unknown = NetworkSpec(name="vgg19", weights=weights)
+        with pytest.raises(InputError, match="unknown network 'vgg19'; choose one of efficient"):
+            run([score_of(data, network=unknown)], store, workers=1, quiet=True)
     large = Schedule(epochs=1, batch_size=4)
     with pytest.raises(InputError, match="split 'train': 3 images do not fill a batch of 4"):
         run([score_of(data, schedule=large)], store, workers=1, quiet=True)

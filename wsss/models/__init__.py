@@ -68,6 +68,13 @@ def network_title(name: str) -> str:
     return NETWORKS[name].title if name in NETWORKS else name
 
 
+def network_entry(name: str) -> NetworkEntry:
+    """Find what is known of a network, or refuse a name that is not in `NETWORKS`."""
+    if name not in NETWORKS:
+        raise InputError(f"unknown network {name!r}; choose one of {', '.join(sorted(NETWORKS))}")
+    return NETWORKS[name]
+
+
 def get_model(
     name: str,
     *,
@@ -121,15 +128,13 @@ def get_model(
     ...
     wsss.errors.InputError: unknown network 'vgg19'; choose one of efficientnet_lite0, ...
     """
-    if name not in NETWORKS:
-        raise InputError(f"unknown network {name!r}; choose one of {', '.join(sorted(NETWORKS))}")
+    entry, read = network_entry(name), None
     if head not in get_args(Head):
         raise InputError(f"unknown head {head!r}; choose one of {', '.join(get_args(Head))}")
     if num_classes < 1 or not width > 0:
         raise InputError(
             f"{name}: num_classes and width must be positive, not {num_classes} and {width}"
         )
-    entry, read = NETWORKS[name], None
     if weights == "imagenet":
         if entry.imagenet is None:
             known = ", ".join(sorted(key for key, each in NETWORKS.items() if each.imagenet))

@@ -11,7 +11,7 @@ import torch
 
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError
-from wsss.models import NETWORKS, get_model
+from wsss.models import NETWORKS, get_model, network_entry
 from wsss.models.loading import write_state
 from wsss.models.network import Head, Network
 from wsss.models.weights import locate, weight_file
@@ -81,8 +81,8 @@ class NetworkSpec(Spec):
 
     def look_ahead(self) -> None:
         """Refuse a network that is unknown, or whose weights are not there or not whole."""
-        entry = NETWORKS.get(self.name)
-        if entry is not None and self.weights is not None:
+        entry = network_entry(self.name)
+        if self.weights is not None:
             _look_once(self.name if self.weights == "shipped" else entry.imagenet or self.name)
 
     def build(self, head: Head, num_classes: int, rng_seed: int) -> Network:
