@@ -20,7 +20,8 @@ sys.modules["resource"] = None  # Windows has none
 from pathlib import Path
 from wsss.data.sbd import SbdFolder
 from wsss.plan import dry_run
-from wsss.stages import Images, Scenes, Store, run
+from wsss.stages import Images, Scenes, Store, provenance, run
+provenance.STATUS = Path("/nowhere")  # nor this
 store = Store(Path(sys.argv[1]))
 images = Images(source=Scenes(train=1, val=1, pilot=1), split="train")
 run([images], store, workers=1, quiet=True)

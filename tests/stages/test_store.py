@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
 from filelock import FileLock
 
 from wsss.errors import InputError
-from wsss.stages import Stage, Store
+from wsss.stages import Stage, Store, provenance
 
 PATIENCE = 120.0  # seconds; other processes import torch first, perhaps on a busy machine
 
@@ -156,6 +157,27 @@ def test_records_what_was_computed_and_how(tmp_path: Path, store: Store) -> None
     for what in ("commit", "python", "processor", "device", "started"):
         assert isinstance(record[what], str)
     assert str(tmp_path) not in json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    ("status", "platform", "most"),
+    [
+        ("Name:\tpython\nVmHWM:\t    3000 kB\nVmRSS:\t    2000 kB\n", "linux", 3000 * 1024),
+        ("Name:\tpython\n", "linux", 5000 * 1024),  # a sandbox that leaves it out
+        (None, "freebsd14", 5000 * 1024),
+        (None, "darwin", 5000),
+    ],
+)
+def test_peak_memory_is_in_bytes_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str | None, platform: str, most: int
+) -> None:
+    if status is not None:
+        (tmp_path / "status").write_text(status)
+    used = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda _: SimpleNamespace(ru_maxrss=5000))
+    monkeypatch.setattr(provenance, "STATUS", tmp_path / "status")
+    monkeypatch.setattr(provenance, "resource", used)
+    monkeypatch.setattr("sys.platform", platform)
+    assert provenance.peak_memory() == most
 
 
 def test_a_computation_that_fails_leaves_no_result(store: Store, logged: Logged) -> None:

@@ -37,11 +37,7 @@ from wsss.stages import (
     graph,
     together,
 )
-
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None
+from wsss.stages.provenance import peak_memory
 
 LISTS = Path("ImageSets") / "Segmentation"
 
@@ -215,7 +211,7 @@ def _try(kind: str, stages: Sequence[Stage], store: Store, steps: int) -> Trial:
             seconds += time.perf_counter() - started
             count += len(task) * _images_of(stage, store)
     gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    return Trial(kind, count, seconds / count, _peak_gb(), gpu / 1e9)
+    return Trial(kind, count, seconds / count, (peak_memory() or 0) / 1e9, gpu / 1e9)
 
 
 def _images_of(stage: Stage, store: Store) -> int:
@@ -235,13 +231,3 @@ def _micro_batch(network: NetworkSpec) -> int | None:
         model = network.random.build("cam", 1, 0)
     whole = any(isinstance(each, nn.BatchNorm2d) and each.training for each in model.modules())
     return None if whole else 1
-
-
-def _peak_gb() -> float:
-    """Most memory that this process has held; ru_maxrss would count its parent's too."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0
-        return used * 1024 / 1e9
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")) / 1e9

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import subprocess
+import sys
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -19,21 +22,34 @@ except ImportError:  # Windows has none
     resource = None
 
 RECORDED_PACKAGES = ("wsss", "torch", "torchvision", "numpy", "opencv-python-headless")
+STATUS = Path("/proc/self/status")
 
 
 def write_provenance(part: Path, stage: Stage, started: datetime, seconds: float) -> None:
     """Write ``provenance.json``; a parent is named by its identity."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 if resource else None
+    peak = peak_memory()
     record = {
         "identity": stage.identity,
         "parents": [parent.identity for parent in stage.parents()],
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
-        "process_peak_memory_mb": peak,
+        "process_peak_memory_mb": peak and peak // 2**20,
         "arithmetic": stage.precision and NAMES[stage.precision],
         **environment(),
     }
     (part / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def peak_memory() -> int | None:
+    """Most bytes that this process has held; None where the system does not say."""
+    with suppress(OSError):
+        if found := re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE):
+            return int(found[1]) * 1024
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    # On Linux, which says it above, this would count the memory of a parent too.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def environment() -> dict:
