@@ -84,11 +84,11 @@ def chelsea() -> tuple[Figure, str]:
     side = profile.data.source.longest_side  # pyright: ignore[reportAttributeAccessIssue]
     image = shrink(np.array(Image.open(CLONE / "book/_static/chelsea.png").convert("RGB")), side)
     size, salient = image.shape[:2], torch.from_numpy(U2NetP()(image))
-    cams, titles, indices = [], [], np.arange(len(NAMES)) == class_index(CAT)
+    cams, titles, present = [], [], np.arange(len(NAMES)) == class_index(CAT)
     for spec in profile.classifier.networks.values():
         network = imagenet_classifier(spec.name)
         for scale in profile.cams.scales:
-            (maps,) = infer_cams(network, [image], indices[None], scale=scale)
+            (maps,) = infer_cams(network, [image], present[None], scale=scale)
             stride = network.output_stride
             cams.append(
                 cam_at_pixels(maps, np.ones(1, bool), size, scale=scale, output_stride=stride)

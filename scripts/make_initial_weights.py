@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 import platform
 import sys
 import time
@@ -108,7 +107,6 @@ def record(name: str, row: dict) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
     INITIAL.mkdir(exist_ok=True)
     for network in sys.argv[1:] or sys.exit(__doc__):

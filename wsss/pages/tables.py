@@ -16,7 +16,7 @@ from wsss.stages import RESULTS, Records
 
 Pairs = Sequence[tuple[str, str]]
 TINY = 1e-6  # a difference of the paper below this is none
-BESIDE = "photo"  # the profile whose recorded figures stand beside another's
+PHOTOS = "photo"  # the profile whose recorded figures stand beside another's
 
 
 def show_table(lab: Pipeline, table: str | Table) -> Styler | Markdown:
@@ -29,15 +29,15 @@ def show_table(lab: Pipeline, table: str | Table) -> Styler | Markdown:
     if scores.empty:
         return Markdown(f"Profile {profile} computes no cell of this table.")
     lines = summary(scores, found, profile)
-    theirs = Records(RESULTS / BESIDE).scores
+    theirs = Records(RESULTS / PHOTOS).scores
     theirs = theirs[(theirs["table"] == found.name) & theirs["testing"].isin(scores["testing"])]
-    if profile != BESIDE and not theirs.empty:
+    if profile != PHOTOS and not theirs.empty:
         cells = {
             (str(row), str(column)): spread(pd.Series(cell["miou"]))
             for (row, column), cell in theirs.groupby(["row", "column"])  # pyright: ignore
         }
         cells_of = scores.groupby(["row", "column", "testing"], sort=False)  # as `summary` does
-        lines[BESIDE] = [cells.get(key[:2], "–") for key, _ in cells_of]  # pyright: ignore
+        lines[PHOTOS] = [cells.get(key[:2], "–") for key, _ in cells_of]  # pyright: ignore
     shown, uneven = plain(lines, found.name), uneven_means(scores)
     return shown.set_caption(uneven) if uneven else shown
 

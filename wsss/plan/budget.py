@@ -51,10 +51,10 @@ TIMED_IN: dict[Precision, str] = {"32-true": "fp32", "tf32": "tf32", "bf16-mixed
 IN_RUNS = 1 / 19
 """Bytes a pixel of seeds stored in runs: the most of six sets, made of 40 photos of 320 pixels."""
 
-UNKNOWN = float("nan")
+NOT_MEASURED = float("nan")
 
 
-class Part(NamedTuple):
+class Cost(NamedTuple):
     """What a stage takes: seconds of a GPU and of a core, and bytes; NaN where nobody measured."""
 
     gpu: float
@@ -86,12 +86,12 @@ def budget(stages: Sequence[Stage], lab: Pipeline) -> pd.DataFrame:
     >>> budget([lab.train_images], lab).columns.tolist()
     ['stage', 'count', 'GPU hours', 'core hours', 'disk GB']
     """
-    found: dict[str, list[Part]] = defaultdict(list)
+    found: dict[str, list[Cost]] = defaultdict(list)
     for stage in stages:
-        found[kind_of(stage)].append(_part(stage, lab))
+        found[kind_of(stage)].append(_cost(stage, lab))
     lines = [
-        (kind, len(parts), *(sum(each) for each in zip(*parts, strict=True)))
-        for kind, parts in found.items()
+        (kind, len(costs), *(sum(each) for each in zip(*costs, strict=True)))
+        for kind, costs in found.items()
     ]
     table = pd.DataFrame(lines, columns=["stage", "count", "GPU hours", "core hours", "disk GB"])
     table[["GPU hours", "core hours"]] /= 3600
@@ -113,7 +113,7 @@ def told(stages: Sequence[Stage], lab: Pipeline, cores: int) -> list[str]:
     --------
     >>> lab = Pipeline("paper", rng_seeds=[0])
     >>> told([lab.train_images], lab, cores=4)[-2]
-    '  disk: from shapes, 1.56 classes an image; seeds as they are packed on photos'
+    '  disk: from shapes, ... classes an image; seeds as they are packed on photos'
     """
     if not TIMED.is_file():
         return [f"no budget: {TIMED} is not here, the figures of a GPU"]
@@ -133,34 +133,35 @@ def told(stages: Sequence[Stage], lab: Pipeline, cores: int) -> list[str]:
         f"sources: GPU, and cores in trainings and tests: {TIMED.name}, {_gpu_name()}, "
         f"{NAMES[precision]};",
         f"  other cores: {COSTS.name}, the profile photo, by images and pixels;",
-        "  disk: from shapes, 1.56 classes an image; seeds as they are packed on photos",
+        f"  disk: from shapes, {CLASSES_SHOWN} classes an image; "
+        "seeds as they are packed on photos",
         f"  ? not measured at this size: {', '.join(unknown) or 'nothing'}",
     ]
 
 
-def _part(stage: Stage, lab: Pipeline) -> Part:
+def _cost(stage: Stage, lab: Pipeline) -> Cost:
     if isinstance(stage, Classifier | Segmenter):
         return _training(stage, lab)
     if isinstance(stage, Cams):
         name = stage.classifier.network.name
-        scale = f"{name} cam, scale {stage.scale:g}"
-        once = _ms("cams", scale, f"{_tested_in(lab)}, 4 at once") if _as_timed(lab) else UNKNOWN
+        scale, way = f"{name} cam, scale {stage.scale:g}", f"{_tested_in(lab)}, 4 at once"
+        once = _ms("cams", scale, way) if _as_timed(lab) else NOT_MEASURED
         stride = output_stride(name, stage.classifier.network.width, "cam")
         size = (scaled_length(n, stage.scale) for n in image_size(lab))
         features = prod((padded_length(n, stride) - 1) // stride + 1 for n in size)
         count = count_images(stage.images, lab)
-        return Part(count * once, 0, count * features * 2 * CLASSES_SHOWN)
+        return Cost(count * once, 0, count * features * 2 * CLASSES_SHOWN)
     if isinstance(stage, SegmenterScore):
         return _test(stage, lab)
-    return Part(0, _on_cores(stage, lab), _on_disk(stage, lab))
+    return Cost(0, _on_cores(stage, lab), _on_disk(stage, lab))
 
 
-def _training(stage: Classifier | Segmenter, lab: Pipeline) -> Part:
+def _training(stage: Classifier | Segmenter, lab: Pipeline) -> Cost:
     head = "cam" if isinstance(stage, Classifier) else "largefov"
     name, schedule = stage.network.name, stage.schedule
     steps = count_images(stage.images, lab) // schedule.batch_size
     steps *= schedule.epochs_of(steps) if steps else 0
-    step = samples = UNKNOWN
+    step = samples = NOT_MEASURED
     if schedule.batch_size == 16 and stage.augmentation.crop == 321 and stage.network.width == 1:
         case = name + (" cam" if head == "cam" else " largefov, 12 seeds")
         precision = _precision(lab)
@@ -173,35 +174,35 @@ def _training(stage: Classifier | Segmenter, lab: Pipeline) -> Part:
         channels = len(lab.source.classes) + (head == "largefov")  # pyright: ignore
         model = get_model(name, head=head, num_classes=channels, width=stage.network.width)
     weights = sum(each.numel() * each.element_size() for each in model.state_dict().values())
-    return Part(steps * step, steps * samples, weights)
+    return Cost(steps * step, steps * samples, weights)
 
 
-def _test(stage: SegmenterScore, lab: Pipeline) -> Part:
+def _test(stage: SegmenterScore, lab: Pipeline) -> Cost:
     protocol, network = stage.protocol, stage.segmenter.network
     ways = {(SCALES, True): "three scales and flip", ((1.0,), False): "single"}
     way = ways.get((protocol.scales, protocol.flip))
     if way is None or not _as_timed(lab):
-        return Part(UNKNOWN, UNKNOWN, 0)
+        return Cost(NOT_MEASURED, NOT_MEASURED, 0)
     logits = _ms(
         "testing", f"{network.name} largefov, 12 seeds, {way}", f"{_tested_in(lab)}, logits"
     )
     crf = _ms("testing", "vgg16 largefov, three scales and flip", "CRF on 1 threads")
     count = count_images(stage.images, lab)
-    return Part(count * logits, count * crf if protocol.crf else 0, 0)
+    return Cost(count * logits, count * crf if protocol.crf else 0, 0)
 
 
 def _on_cores(stage: Stage, lab: Pipeline) -> float:
     """Seconds of a core: what the profile photo took, by how many images and pixels there are."""
     costs = _costs("seconds")
     if kind_of(stage) not in costs:
-        return UNKNOWN
+        return NOT_MEASURED
     images = stage if isinstance(stage, Images) else getattr(stage, "images", None)
     if images is None:
         return costs[kind_of(stage)]
     measured = (LEARNT + TESTED) / 2 if stage is images else LEARNT
     share = count_images(images, lab) / measured
     if isinstance(stage, Saliency):  # U2-Net-p sees every photo at one size
-        return costs["saliency"] * share if "U2-Net-p" in str(stage) else UNKNOWN
+        return costs["saliency"] * share if "U2-Net-p" in str(stage) else NOT_MEASURED
     return costs[kind_of(stage)] * share * prod(image_size(lab)) / PIXELS
 
 
@@ -239,7 +240,7 @@ def _as_timed(lab: Pipeline) -> bool:
 
 def _ms(part: str, case: str, way: str, unit: str = "ms an image") -> float:
     """Seconds, of milliseconds that were timed."""
-    return _timed().get((part, case, way, unit), UNKNOWN) / 1e3
+    return _timed().get((part, case, way, unit), NOT_MEASURED) / 1e3
 
 
 @cache

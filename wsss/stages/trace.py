@@ -73,7 +73,7 @@ class WeightTrace(Stage):
         return self.segmenter.shares
 
     def figures(self, store: Results, testing: Any = None) -> dict[str, Any]:
-        """Read what was seen after the last epoch: `lines` without what they share."""
+        """Read what was seen after the last epoch, the last of its `lines`."""
         return self.lines(store)[-1]
 
     def lines(self, store: Results) -> list[dict[str, float]]:
