@@ -46,8 +46,14 @@ from wsss.cam import infer_cams
 from wsss.crf import PRESETS
 from wsss.data.affine import Augmentation
 from wsss.data.packed import PackedArrays, pack
-from wsss.grid import feature_spacing, to_pixels
-from wsss.inference import SCALES, Protocol, infer_labels, infer_logits, label_map
+from wsss.inference import (
+    SCALES,
+    Protocol,
+    average_views,
+    infer_labels,
+    infer_logits,
+    label_map,
+)
 from wsss.inputs import network_input
 from wsss.losses import count_votes, weighted_selective_loss
 from wsss.models import Head, Network, get_model
@@ -454,12 +460,15 @@ def testing(bench: Bench) -> None:
                 continue
             for way in ("fp32", "tf32"):
                 with tf32(way != "fp32"):
-                    run = partial(_consume, model, images, protocol)
+                    run = partial(_drain, infer_logits, model, images, protocol)
                     took = bench.clock(run) / len(images)
                 bench.say(f"{named(case)}, {name}", f"{way}, logits", took * 1e3, "ms an image")
     _with_crf(bench, images, protocols["three scales and flip"])
     model, protocol = build(CASES[0]).to(bench.on).eval(), protocols["three scales and flip"]
     shape = images[0].shape
+    average = partial(
+        average_views, size=shape[:2], protocol=protocol, output_stride=model.output_stride
+    )
     alike = [image for image in images if image.shape == shape][:4]
     asked = [(scale, flip) for flip in (False, True) for scale in protocol.scales]
     times = 1 if bench.tiny else 4
@@ -469,21 +478,15 @@ def testing(bench: Bench) -> None:
         parts: dict[str, Callable[[], object]] = {
             "inputs made on the CPU": lambda: [network_input(model, alike, *w) for w in asked],
             "network": lambda: [model(inputs[way]).float() for way in asked],
-            "averaged on the CPU": lambda: _averaged(
-                {way: maps.cpu() for way, maps in views.items()}, shape[:2], model, protocol
-            ),
-            "averaged on the GPU, logits taken back": lambda: _averaged(
-                views, shape[:2], model, protocol
-            ).cpu(),
-            "averaged on the GPU, labels taken back": lambda: (
-                _averaged(views, shape[:2], model, protocol).argmax(1).byte().cpu()
-            ),
+            "averaged on the CPU": lambda: average({w: maps.cpu() for w, maps in views.items()}),
+            "averaged on the GPU, logits taken back": lambda: average(views).cpu(),
+            "averaged on the GPU, labels taken back": lambda: average(views).argmax(1).byte().cpu(),
         }
         for name, run in parts.items():
             took = bench.clock(run, times) / len(alike)
             bench.say("vgg16 largefov, three scales and flip", name, took * 1e3, "ms an image")
-        here = _averaged({w: maps.cpu() for w, maps in views.items()}, shape[:2], model, protocol)
-        there = _averaged(views, shape[:2], model, protocol).cpu()
+        here = average({w: maps.cpu() for w, maps in views.items()})
+        there = average(views).cpu()
         bench.say(
             "averaged on GPU and CPU", "largest difference", (here - there).abs().max().item()
         )
@@ -496,41 +499,16 @@ def _with_crf(bench: Bench, images: Sequence[np.ndarray], protocol: Protocol) ->
     chosen = images if bench.tiny else list(images) * 4  # enough for every core
     for threads in (1, None):
         few = chosen if threads is None else images
-        run = partial(_drain, infer_labels(model, few, crf, threads=threads))
         started = time.perf_counter()
-        run()
+        _drain(infer_labels, model, few, crf, threads=threads)
         took = (time.perf_counter() - started) / len(few)
         way = f"CRF on {threads or 'all'} threads"
         bench.say("vgg16 largefov, three scales and flip", way, took * 1e3, "ms an image")
 
 
-def _drain(every: Iterator[object]) -> None:
-    for _ in every:
+def _drain(infer: Callable[..., Iterator[object]], *given: object, **how: object) -> None:
+    for _ in infer(*given, **how):
         pass
-
-
-def _consume(model: Network, images: Sequence[np.ndarray], protocol: Protocol) -> None:
-    for _ in infer_logits(model, images, protocol):
-        pass
-
-
-def _averaged(
-    views: dict[tuple[float, bool], Tensor],
-    size: tuple[int, ...],
-    model: Network,
-    protocol: Protocol,
-) -> Tensor:
-    """Interpolate and average the logits of a batch, as `infer_logits` does for each image."""
-    mirrors = []
-    for flip in (False, True):
-        maps = []
-        for scale in protocol.scales:
-            rows, columns = (feature_spacing(n, scale, model.output_stride) for n in size)
-            maps.append(to_pixels(views[scale, flip], (rows, columns), (size[0], size[1])))
-        stacked = torch.stack(maps)
-        mean = (stacked.sum(0) + stacked.amax(0)) / (len(maps) + 1)
-        mirrors.append(mean.flip(-1) if flip else mean)
-    return torch.stack(mirrors).mean(0)
 
 
 def training(bench: Bench) -> None:

@@ -192,7 +192,7 @@ def _least_seconds(run: Run) -> float:
     return min(seconds() for _ in range(9))
 
 
-def write(part: str, rows: Sequence[Row], *, ours: str, usual: str = "") -> Path:
+def write(part: str, rows: Sequence[Row], *, ours: str, usual: str = "") -> None:
     """Print the rows and write ``results/<part>.csv``: a line a row, each with where it is from.
 
     Parameters
@@ -230,7 +230,5 @@ def write(part: str, rows: Sequence[Row], *, ours: str, usual: str = "") -> Path
     print(f"{part}: {usual or 'no other way'} / {ours}, {origin['processor']}")
     print(table[shown].to_string(index=False, float_format="{:.4g}".format, na_rep=""))
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{part}.csv"
-    with atomic_write(path) as aside:
+    with atomic_write(RESULTS / f"{part}.csv") as aside:
         table.to_csv(aside, index=False, float_format="%.6g")
-    return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -234,15 +234,49 @@ def infer_logits(
         }
         for n, i in enumerate(indices):
             height, width = images[i].shape[:2]
-            mirrors = []
-            for flip in (False, True)[: 1 + protocol.flip]:
-                maps = torch.stack([
-                    at_pixels(views[scale, flip][n], (height, width), scale, stride)
-                    for scale in protocol.scales
-                ])  # fmt: skip
-                mean = (maps.sum(0) + maps.amax(0)) / (len(maps) + 1)
-                mirrors.append(mean.flip(-1) if flip else mean)
-            yield i, torch.stack(mirrors).mean(0).cpu()  # averaged where the network is
+            own = {way: maps[n] for way, maps in views.items()}
+            mean = average_views(own, (height, width), protocol, stride)
+            yield i, mean.cpu()  # averaged where the network is
+
+
+def average_views(
+    views: Mapping[tuple[float, bool], Tensor],
+    size: tuple[int, int],
+    protocol: Protocol,
+    output_stride: int,
+) -> Tensor:
+    """Interpolate logits to the pixels and average them over scales and flips.
+
+    Parameters
+    ----------
+    views : mapping
+        From each scale, and whether it is mirrored, to logits (..., L, h, w).
+    size : (int, int)
+        H and W of the image.
+    protocol : Protocol
+        Its scales and its flip; see `infer_logits` for the average.
+    output_stride : int
+        The network's.
+
+    Returns
+    -------
+    (..., L, H, W)
+
+    Examples
+    --------
+    >>> views = {(1.0, False): torch.tensor([[[0.0, 1.0]]]), (1.0, True): torch.ones(1, 1, 2)}
+    >>> average_views(views, (2, 5), Protocol(flip=True), output_stride=4)[0, 0]
+    tensor([0.5000, 0.6250, 0.7500, 0.8750, 1.0000])
+    """
+    mirrors = []
+    for flip in (False, True)[: 1 + protocol.flip]:
+        maps = torch.stack([
+            at_pixels(views[scale, flip], size, scale, output_stride)
+            for scale in protocol.scales
+        ])  # fmt: skip
+        mean = (maps.sum(0) + maps.amax(0)) / (len(maps) + 1)
+        mirrors.append(mean.flip(-1) if flip else mean)
+    return torch.stack(mirrors).mean(0)
 
 
 def label_map(logits: Tensor, image: np.ndarray, crf: DenseCRF | None = None) -> np.ndarray:
