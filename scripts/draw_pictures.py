@@ -18,7 +18,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from PIL import Image
@@ -39,7 +38,7 @@ from wsss.pages.style import (
     row_title,
     show,
 )
-from wsss.pages.weights import paint_weights, weight_range, weights_now
+from wsss.pages.weights import paint_weights, weight_bar, weight_range, weights_now
 from wsss.paper import get_table
 from wsss.profiles import photo
 from wsss.saliency import U2NetP
@@ -150,16 +149,7 @@ def _panels(
             show(first, colour_labels(seed))
             here = weights[kind * len(seeds) + place]
             show(second, paint_weights(here, at_features(seed, stride), scale))
-    bar = figure.colorbar(
-        ScalarMappable(scale, "cividis"), ax=axes, location="bottom", aspect=50, shrink=0.6,
-        pad=0.01, ticks=[scale.vmin, 1 / len(weights), scale.vmax],
-    )  # fmt: skip
-    even = f"1/{len(weights)}, without weights"
-    bar.ax.set_xticklabels([f"{scale.vmin:.3f}", even, f"{scale.vmax:.3f}"])
-    bar.ax.minorticks_off()
-    bar.ax.tick_params(labelsize=SMALL)
-    bar.outline.set_visible(False)  # pyright: ignore
-    bar.set_label("weight of the label (Eq. 6), log scale", fontsize=SMALL)
+    weight_bar(figure, axes, scale, len(weights), even="without weights", shrink=0.6)
     legend(
         figure,
         label_entries(["cat"], [each for kind in by_type.values() for each in kind], unknown=True),

@@ -118,17 +118,7 @@ def figure4(
         for ax, epoch in zip(row[2:], shown, strict=True):
             weights = seen["weights"][epoch - 1, order.index(identity)].astype(np.float32)
             show(ax, paint_weights(weights, seeds[identity], scale))
-    bar = figure.colorbar(
-        ScalarMappable(scale, "cividis"), ax=axes, location="bottom", aspect=50, shrink=0.7,
-        pad=0.01, ticks=[scale.vmin, 1 / len(order), scale.vmax],
-    )  # fmt: skip
-    bar.ax.set_xticklabels(
-        [f"{scale.vmin:.3f}", f"1/{len(order)}, as in plain training", f"{scale.vmax:.3f}"]
-    )
-    bar.ax.minorticks_off()
-    bar.ax.tick_params(labelsize=SMALL)
-    bar.outline.set_visible(False)  # pyright: ignore
-    bar.set_label("weight of the label (Eq. 6), log scale", fontsize=SMALL)
+    weight_bar(figure, axes, scale, len(order), even="as in plain training", shrink=0.7)
     entries = label_entries(data.classes, [*seeds.values(), truth, seen["predictions"]])
     legend(figure, [*entries, ("unknown", PALE), ("wrong label", ORANGE)])
     return figure
@@ -275,3 +265,18 @@ def paint_weights(weights: np.ndarray, seed: np.ndarray, scale: LogNorm) -> np.n
     picture = plt.get_cmap("cividis")(scale(weights))[..., :3]
     picture[seed == UNKNOWN] = PALETTE[UNKNOWN]
     return picture
+
+
+def weight_bar(
+    figure: Figure, axes: np.ndarray, scale: LogNorm, count: int, *, even: str, shrink: float
+) -> None:
+    """Explain the colours of `paint_weights` under `axes`; `even` says what 1 / `count` is."""
+    bar = figure.colorbar(
+        ScalarMappable(scale, "cividis"), ax=axes, location="bottom", aspect=50, shrink=shrink,
+        pad=0.01, ticks=[scale.vmin, 1 / count, scale.vmax],
+    )  # fmt: skip
+    bar.ax.set_xticklabels([f"{scale.vmin:.3f}", f"1/{count}, {even}", f"{scale.vmax:.3f}"])
+    bar.ax.minorticks_off()
+    bar.ax.tick_params(labelsize=SMALL)
+    bar.outline.set_visible(False)  # pyright: ignore
+    bar.set_label("weight of the label (Eq. 6), log scale", fontsize=SMALL)
