@@ -56,7 +56,13 @@ def figure5(
         for part in lab.profile.segmenter.networks
         for title, seeds in recipes.items()
     }
-    models = _segmenters(lab, shown)
+    return draw_predictions(lab, _segmenters(lab, shown), indices)
+
+
+def draw_predictions(
+    lab: Pipeline, models: Mapping[str, Segmenter], indices: Sequence[int]
+) -> Figure:
+    """Draw validation images, the truth and what segmenters, by title, predict: a row an image."""
     lab.run([*models.values(), lab.images("val")])
     data = lab.images("val").load(lab.store)
     indices = [index for index in indices if index < len(data.ids)]
