@@ -19,12 +19,12 @@ import pandas as pd
 
 from wsss import Lab
 from wsss.errors import told_in_one_line
-from wsss.files import atomic_write
 from wsss.pages.seeds import FIGURES
 from wsss.pages.style import seed_titles
 from wsss.pages.weights import trace_lines
 from wsss.paper import BESIDE, TABLES, get_table
-from wsss.stages import LabelScore, Records
+from wsss.stages import LabelScore
+from wsss.stages.records import keep_lines
 
 Cell = tuple[str, str, str]
 
@@ -39,13 +39,13 @@ def main(
         lab.everything()
         lab.record(lab.scores(*TABLES, "claim13"), out)
         traces = trace_lines(lab).round({"right": 5, "wrong": 5, "accuracy": 5})
-        add(traces, Records(out).traces, out / "traces.csv", ["identity", "epoch"])
+        keep_lines(traces, out / "traces.csv", ["identity", "epoch"])
         scores = label_scores(lab, rng_seed)
         if not paper_alone:
             scores |= scores_of_each(lab, rng_seed)
         lab.provide((stage, None) for stage in scores.values())
         seeds = pd.DataFrame([line(lab, cell, rng_seed, s) for cell, s in scores.items()])
-        add(seeds, Records(out).seeds, out / "seeds.csv", ["identity", "table", "row", "column"])
+        keep_lines(seeds, out / "seeds.csv", ["identity", "table", "row", "column"])
         if not paper_alone:
             lab.record(lab.scores(*BESIDE), out)
 
@@ -77,13 +77,6 @@ def line(lab: Lab, cell: Cell, rng_seed: int, stage: LabelScore) -> dict[str, ob
     told = dict(zip(("table", "row", "column"), cell, strict=True)) | {"rng_seed": rng_seed}
     figures = {name: round(read[name], 2) for name in FIGURES}
     return told | figures | {"identity": stage.identity, "commit": read["commit"]}
-
-
-def add(new: pd.DataFrame, old: pd.DataFrame, path: Path, key: list[str]) -> None:
-    """Put lines in the place of older ones with the same key; the file is replaced whole."""
-    lines = new if old.empty else pd.concat([old, new])
-    with atomic_write(path) as aside:
-        lines.drop_duplicates(key, keep="last").to_csv(aside, index=False)
 
 
 if __name__ == "__main__":

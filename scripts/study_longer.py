@@ -14,13 +14,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from record import add
-
 from wsss import Lab
 from wsss.errors import told_in_one_line
 from wsss.paper import get_table
 from wsss.profiles import photo
-from wsss.stages import Records
+from wsss.stages.records import keep_lines
 from wsss.training import Schedule
 
 TIMES = 3
@@ -57,7 +55,7 @@ def main(data: Path, out: Path, rng_seeds: list[int]) -> None:
     key = ["table", "row", "column", "rng_seed"]
     for rng_seed in rng_seeds:
         lines = Lab(profile, data, rng_seeds=[rng_seed]).scores(*CELLS).assign(times=TIMES)
-        add(lines, Records(out).table("longer.csv", key), out / "longer.csv", key)
+        keep_lines(lines, out / "longer.csv", key)
 
 
 if __name__ == "__main__":

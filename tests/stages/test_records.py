@@ -12,6 +12,7 @@ from wsss.errors import InputError
 from wsss.pages.weights import trace_lines
 from wsss.paper import EVERYTHING, TABLES
 from wsss.stages import RESULTS, Records, keep_scores
+from wsss.stages.records import keep_lines
 
 
 def line(row: str, rng_seed: int, miou: float, identity: str = "x", **more: object) -> dict:
@@ -32,6 +33,18 @@ def test_lines_are_added_and_replace_those_of_the_same_identity(tmp_path: Path) 
         ["0.1", 1, 51.0],
     ]
     assert [each.name for each in folder.iterdir()] == ["scores.csv"]
+
+
+def test_lines_of_any_table_are_replaced_by_their_key(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "traces.csv"
+    for right in (0.5, 0.6):
+        lines = pd.DataFrame({"identity": "a", "epoch": [1, 2], "right": right, "rng_seed": 1})
+        keep_lines(lines, path, ["identity", "epoch"])
+        keep_lines(lines.assign(identity="b", rng_seed=0)[:1], path, ["identity", "epoch"])
+        keep_lines(lines[:0], path, ["identity", "epoch"])
+    read = pd.read_csv(path)
+    assert read[["identity", "epoch"]].to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1]]
+    assert set(read["right"]) == {0.6}
 
 
 def test_other_profiles_images_and_settings_are_never_replaced(tmp_path: Path) -> None:

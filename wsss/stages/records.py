@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -172,11 +172,24 @@ def keep_scores(lines: pd.DataFrame, folder: Path) -> None:
     ...     Records(Path(folder)).find("0a", "single")["miou"]
     50.0
     """
+    known = lines.dropna(axis="columns", how="all")
+    keep_lines(known, folder / "scores.csv", SCORE, order=["table", "rng_seed"])
+
+
+def keep_lines(
+    lines: pd.DataFrame, path: Path, key: Sequence[str], *, order: Sequence[str] = ()
+) -> None:
+    """Add lines to a CSV, in place of older ones with the same key; the file is replaced whole.
+
+    With `order` all of them are sorted by those columns.
+    """
     if lines.empty:
         return
-    old = Records(folder).scores
+    old = Records(path.parent).table(path.name, key)
     lines = lines if old.empty else pd.concat([old, lines])
-    lines = lines.drop_duplicates(SCORE, keep="last").dropna(axis="columns", how="all")
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(folder / "scores.csv") as aside:
-        lines.sort_values(["table", "rng_seed"], kind="stable").to_csv(aside, index=False)
+    lines = lines.drop_duplicates(key, keep="last")
+    if order:
+        lines = lines.sort_values(list(order), kind="stable")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as aside:
+        lines.to_csv(aside, index=False)
