@@ -120,8 +120,9 @@ def told(stages: Sequence[Stage], lab: Pipeline, cores: int) -> list[str]:
     table = budget(stages, lab)
     total, unknown = table.iloc[-1], list(table[table.isna().any(axis=1)]["stage"])
     hours, precision = max(total["GPU hours"], total["core hours"] / cores), _precision(lab)
+    device, timed = _timed()
     of_gpu = [
-        value for (part, _, way, unit), value in _timed().items()
+        value for (part, _, way, unit), value in timed.items()
         if (part, way, unit) == ("steps", f"{TIMED_IN[precision]}, as built", "GB at most")
     ]  # fmt: skip
     return [
@@ -130,7 +131,7 @@ def told(stages: Sequence[Stage], lab: Pipeline, cores: int) -> list[str]:
         f"at least {hours:.1f} h: those of the GPU, or of the cores where they are more",
         f"memory: a training maps up to {mapped_bytes(stages, lab) / 1e9:.1f} GB of files, which "
         f"processes share; it takes up to {max(of_gpu):.1f} GB of a GPU",
-        f"sources: GPU, and cores in trainings and tests: {TIMED.name}, {_gpu_name()}, "
+        f"sources: GPU, and cores in trainings and tests: {TIMED.name}, {device}, "
         f"{NAMES[precision]};",
         f"  other cores: {COSTS.name}, the profile photo, by images and pixels;",
         f"  disk: from shapes, {CLASSES_SHOWN} classes an image; "
@@ -193,7 +194,7 @@ def _test(stage: SegmenterScore, lab: Pipeline) -> Cost:
 
 def _on_cores(stage: Stage, lab: Pipeline) -> float:
     """Seconds of a core: what the profile photo took, by how many images and pixels there are."""
-    costs = _costs("seconds")
+    costs: dict[str, float] = costs_of("photo")["seconds"].to_dict()
     if kind_of(stage) not in costs:
         return NOT_MEASURED
     images = stage if isinstance(stage, Images) else getattr(stage, "images", None)
@@ -212,7 +213,7 @@ def _on_disk(stage: Stage, lab: Pipeline) -> float:
     if isinstance(stage, MergedCams):
         return 2 * CLASSES_SHOWN * _pixels(stage, lab)
     if isinstance(stage, SeedBlock):
-        size = _costs("megabytes")  # saliency has a byte a pixel
+        size = costs_of("photo")["megabytes"].to_dict()  # saliency has a byte a pixel
         return size[kind_of(stage)] / size["saliency"] * _pixels(stage, lab)
     if isinstance(stage, Seeds | NoisyLabels):
         return IN_RUNS * _pixels(stage, lab)
@@ -240,24 +241,20 @@ def _as_timed(lab: Pipeline) -> bool:
 
 def _ms(part: str, case: str, way: str, unit: str = "ms an image") -> float:
     """Seconds, of milliseconds that were timed."""
-    return _timed().get((part, case, way, unit), NOT_MEASURED) / 1e3
+    return _timed()[1].get((part, case, way, unit), NOT_MEASURED) / 1e3
 
 
 @cache
-def _timed() -> dict[tuple[str, ...], float]:
-    """Read what was timed; of several figures the last, of the code as it is now."""
+def _timed() -> tuple[str, dict[tuple[str, ...], float]]:
+    """Read on which GPU what was timed; of several figures the last, of the code as it is now."""
     table = pd.read_csv(TIMED, dtype=str, keep_default_na=False)
+    device = table["device"].iloc[0]
     table = table[table["unit"].str.startswith(("ms", "GB"))]
     keys = zip(table["part"], table["case"], table["way"], table["unit"], strict=True)
-    return dict(zip(keys, table["value"].astype(float), strict=True))
+    return device, dict(zip(keys, table["value"].astype(float), strict=True))
 
 
 @cache
-def _gpu_name() -> str:
-    return pd.read_csv(TIMED)["device"].iloc[0]
-
-
-@cache
-def _costs(column: str) -> dict[str, float]:
-    table = pd.read_csv(COSTS).query("profile == 'photo'")
-    return dict(zip(table["kind"], table[column].astype(float), strict=True))
+def costs_of(profile: str) -> pd.DataFrame:
+    """Read what a stage of each kind cost at a profile: ``seconds`` and ``megabytes``, by kind."""
+    return pd.read_csv(COSTS).query("profile == @profile").set_index("kind")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
-from wsss.plan.budget import COSTS, told
+from wsss.plan.budget import costs_of, told
 from wsss.plan.flops import Gpu, calculation, kind_of
 from wsss.stages import Scenes, Stage, graph, together, wall_seconds
 
@@ -22,7 +22,7 @@ KINDS = {
 }
 
 OWN_PHOTOS, OWN_HELD_OUT, OWN_STEPS = 288, 12, 400
-"""Of the run of ``wsss train`` on two cores whose seconds `COSTS` holds."""
+"""Of the run of ``wsss train`` on two cores whose seconds `costs_of` gives."""
 AFTERWARDS = 0.1
 """Seconds a photo, timed with them, once all stages are done: seeds, a mask, the report."""
 
@@ -91,7 +91,7 @@ def plan(lab: Pipeline, gpu: Gpu | None = None, cores: int | None = None) -> str
             lines += [f"without them, {estimate(rest, profile.name)}"]
         lines += ["", "with them (wsss reproduce --compute all):"]
     lines += [estimate(missing, profile.name)]
-    measured = set(_costs(profile.name).index)
+    measured = set(costs_of(profile.name).index)
     untimed = [stage for stage in missing if kind_of(stage) not in measured]
     if untimed and not isinstance(lab.source, Scenes):
         lines += ["", *told(untimed, lab, cores or os.cpu_count() or 1)]
@@ -136,7 +136,7 @@ def estimate(stages: Sequence[Stage], profile: str) -> str:
     >>> estimate([Pipeline("demo").train_images], "demo")
     'estimate for what is missing: 0 min of a core, ... MB'
     """
-    costs = _costs(profile)
+    costs = costs_of(profile)
     kinds = Counter(kind_of(stage) for stage in stages)
     unknown = sorted(kind for kind in kinds if kind not in costs.index)
     known = {kind: count for kind, count in kinds.items() if kind in costs.index}
@@ -166,7 +166,7 @@ def expected_seconds(
     >>> expected_seconds([Scenes()], photos=60, held_out=20, steps=400)  # never timed there
     {}
     """
-    seconds: dict[str, float] = _costs("own")["seconds"].to_dict()
+    seconds: dict[str, float] = costs_of("own")["seconds"].to_dict()
     trained = steps / OWN_STEPS
     tested = held_out / OWN_HELD_OUT
     sizes = {"classifier": trained, "segmenter": trained, "segmenter_score": tested}
@@ -214,7 +214,3 @@ def _calculated(table: pd.DataFrame, gpu: Gpu) -> list[str]:
         *table.round({"PFLOP": 1, "hours": 2}).to_string(index=False).splitlines(),
         "not in it: CRF, thresholds, saliency, decoding and the drawing of samples",
     ]
-
-
-def _costs(profile: str) -> pd.DataFrame:
-    return pd.read_csv(COSTS).query("profile == @profile").set_index("kind")
