@@ -13,6 +13,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from wsss.stages.stage import Stage
 from wsss.training.precision import NAMES
 
@@ -54,7 +56,8 @@ def peak_memory() -> int | None:
 
 def environment() -> dict:
     """Commit, versions and hardware of this process."""
-    return {**_unchanging(), "device": _device()}
+    used = torch.cuda.is_initialized()  # to ask for its name would wake a GPU that sleeps
+    return {**_unchanging(), "device": torch.cuda.get_device_name() if used else "cpu"}
 
 
 @cache
@@ -64,7 +67,7 @@ def _unchanging() -> dict:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in RECORDED_PACKAGES},
         "processor": _processor(),
-        "threads": _threads(),
+        "threads": torch.get_num_threads(),
     }
 
 
@@ -85,19 +88,6 @@ def _git(*arguments: str, where: Path) -> str:
     return subprocess.run(
         ["git", *arguments], cwd=where, capture_output=True, text=True, check=True
     ).stdout.strip()
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-def _device() -> str:
-    import torch
-
-    used = torch.cuda.is_initialized()  # to ask for its name would wake a GPU that sleeps
-    return torch.cuda.get_device_name() if used else "cpu"
 
 
 def _processor() -> str:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import torch
+
 from wsss.errors import InputError
 from wsss.processes import ProcessDiedError, Worker, tell_parent
 from wsss.progress import heard_by
@@ -45,8 +47,6 @@ def default_workers() -> int:
 
 def visible_gpus() -> list[str]:
     """Names by which CUDA_VISIBLE_DEVICES may ask for the GPUs that this process sees."""
-    import torch
-
     count = torch.cuda.device_count()
     named = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
     return named.split(",")[:count]
@@ -123,8 +123,6 @@ def ensure(task: Task, store: Store, parents: Sequence[float] = ()) -> float:
 
     Sums over several threads round in another order, and results would depend on the machine.
     """
-    import torch
-
     threads, started = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(1)
     try:
