@@ -149,20 +149,11 @@ def _difference(claim: Claim, comparison: Comparison, lab: Pipeline, rng_seed: i
         numbers = lab.store.read(stage, way_of(stage, lab))
         if numbers is None:
             return np.nan
-        return weight_gap(numbers) if claim.kind == "weights" else numbers["miou"]
+        if claim.kind == "weights":  # in percent of all weights of a pixel
+            return 100 * (numbers["right"] - numbers["wrong"])
+        return numbers["miou"]
 
     return claim.measure(comparison, number)
-
-
-def weight_gap(seen: dict[str, float]) -> float:
-    """How much more right labels weigh than wrong ones, in percent of all weights of a pixel.
-
-    Examples
-    --------
-    >>> weight_gap({"right": 0.75, "wrong": 0.25})
-    50.0
-    """
-    return 100 * (seen["right"] - seen["wrong"])
 
 
 def median_spread(results: Iterable[ClaimResult]) -> float:
