@@ -183,10 +183,9 @@ def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``number``, ``claim``, ``section``, ``unit``; ``paper``, ``mean``, ``low``, ``high``
-        (NaN where unknown); ``each`` (tuple, one a random
-        seed); ``from`` and ``to``, between which the claim puts the mean; ``verdict``, ``reason``;
-        ``needed``, see `wsss.pages.verdict.Judgement`.
+        ``number``, ``claim``, ``section``, ``unit``; ``paper``, ``mean``, ``low``, ``high`` (NaN
+        where unknown); ``each`` (tuple, one a random seed); ``from`` and ``to``, between which the
+        claim puts the mean; ``verdict`` and ``reason``.
     """
     lines = []
     for result in results:
@@ -206,7 +205,6 @@ def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
             "to": BOUNDS[claim.kind][1],
             "verdict": result.verdict,
             "reason": found.reason + _left_out(result) if found else "its numbers are not there",
-            "needed": found.needed if found else None,
         })  # fmt: skip
     return pd.DataFrame(lines)
 

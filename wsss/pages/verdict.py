@@ -56,8 +56,6 @@ class Judgement:
         See `judge`.
     reason : str
         Half a sentence; of an undecided claim with the number of random seeds that would decide it.
-    needed : int or None
-        That number. None if the claim is decided, or if it is above `MOST` or cannot be told.
     """
 
     mean: float
@@ -66,7 +64,6 @@ class Judgement:
     findings: tuple[Finding, ...]
     verdict: Verdict
     reason: str
-    needed: int | None
 
 
 def judge(
@@ -151,7 +148,6 @@ def judge(
         ),
         verdict,  # pyright: ignore[reportArgumentType]
         _reason(differences, p, found, verdict, needed),
-        needed,
     )
 
 
