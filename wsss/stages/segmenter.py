@@ -108,8 +108,18 @@ class Segmenter(Stage):
     def compute_together(
         cls, stages: Sequence[Any], folders: Sequence[Path], store: Results
     ) -> float:
-        """Train once for it and for what looks at its training."""
-        return train_together(stages, folders, store)
+        """Train once: what looks at the training trains, the segmenter takes its weights."""
+        pairs = list(zip(stages, folders, strict=True))
+        pairs.sort(key=lambda pair: isinstance(pair[0], Segmenter))
+        looking, folder = pairs[0]
+        seconds = looking.compute(folder, store) or 0.0
+        for stage, other in pairs[1:]:
+            if isinstance(stage, Segmenter):
+                for name in TRAINED:
+                    shutil.copyfile(folder / name, other / name)
+            else:  # another look at the same training
+                seconds += stage.compute(other, store) or 0.0
+        return seconds
 
     def train(
         self,
@@ -148,24 +158,3 @@ class Segmenter(Stage):
     def load(self, store: Results) -> Network:
         """Read the trained segmenter, in evaluation mode."""
         return read_network(store.folder(self), self.network, "largefov")
-
-
-def train_together(stages: Sequence[Any], folders: Sequence[Path], store: Results) -> float:
-    """Compute stages of one training: what looks at it trains, the segmenter takes its weights.
-
-    Returns
-    -------
-    float
-        Seconds of what a killed computation left, as `Stage.compute` does.
-    """
-    pairs = list(zip(stages, folders, strict=True))
-    pairs.sort(key=lambda pair: isinstance(pair[0], Segmenter))
-    looking, folder = pairs[0]
-    seconds = looking.compute(folder, store) or 0.0
-    for stage, other in pairs[1:]:
-        if isinstance(stage, Segmenter):
-            for name in TRAINED:
-                shutil.copyfile(folder / name, other / name)
-        else:  # another look at the same training
-            seconds += stage.compute(other, store) or 0.0
-    return seconds

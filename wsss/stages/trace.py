@@ -17,7 +17,7 @@ from wsss.grid import feature_pixels
 from wsss.inputs import batches_of_one_shape, network_input
 from wsss.losses import seed_weights
 from wsss.models.network import Network
-from wsss.stages.segmenter import Segmenter, train_together
+from wsss.stages.segmenter import Segmenter
 from wsss.stages.stage import Results, Stage
 from wsss.training.precision import Precision
 
@@ -141,7 +141,7 @@ class WeightTrace(Stage):
         cls, stages: Sequence[Any], folders: Sequence[Path], store: Results
     ) -> float:
         """Train once for it and for the segmenter."""
-        return train_together(stages, folders, store)
+        return Segmenter.compute_together(stages, folders, store)
 
 
 def at_features(label_map: np.ndarray, output_stride: int) -> np.ndarray:
