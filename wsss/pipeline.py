@@ -232,15 +232,11 @@ class Pipeline(Wiring):
     def record(self, scores: pd.DataFrame, folder: Path) -> None:
         """Keep computed scores, as `scores` returns them, in ``scores.csv`` of a folder."""
         lines = pd.DataFrame(scores[scores["origin"] == "computed"])
-        lines = lines.drop(columns=["paper", "origin"]).assign(images=self._fingerprint)
+        images = getattr(self.source, "fingerprint", self.source.identity)
+        lines = lines.drop(columns=["paper", "origin"]).assign(images=images)
         percent = ["miou", "missed", "confused", "spilled"]
         percent += [name for name in lines if str(name).startswith("iou ")]
         keep_scores(lines.round(dict.fromkeys(percent, 2)), folder)
-
-    @property
-    def _fingerprint(self) -> str:
-        """What the images are known by."""
-        return getattr(self.source, "fingerprint", self.source.identity)
 
     def read(self, stage: Stage) -> dict[str, Any]:
         """Read the numbers of a stage, computing it where they are missing."""
