@@ -182,6 +182,14 @@ def test_logits_are_averaged_over_scales_their_maximum_and_the_mirror(
     assert sorted(seen) == [0, 1, 2, 3, 4]
 
 
+def test_images_of_one_pixel_have_labels_at_every_scale(rng: np.random.Generator) -> None:
+    """Such a side has one feature, and no distance to a next one."""
+    thin = [rng.integers(0, 256, (*size, 3), np.uint8) for size in [(1, 1), (1, 9), (9, 1)]]
+    for i, logits in infer_logits(network(3), thin, Protocol(scales=(0.5, 1.0), flip=True)):
+        assert logits.shape[1:] == thin[i].shape[:2]
+        assert logits.isfinite().all()
+
+
 def test_images_of_other_sizes_and_equal_inputs_share_a_batch(rng: np.random.Generator) -> None:
     """Both are padded to 21 x 25; neither sees the other's padding."""
     pair = [rng.integers(0, 256, (*size, 3), np.uint8) for size in [(18, 25), (20, 23)]]

@@ -41,10 +41,10 @@ def feature_spacing(length: int, scale: float, output_stride: int) -> float:
 
     Examples
     --------
-    >>> feature_spacing(321, 1.0, 8), feature_spacing(321, 0.5, 8)
-    (8.0, 16.0)
+    >>> feature_spacing(321, 1.0, 8), feature_spacing(321, 0.5, 8), feature_spacing(1, 1.0, 8)
+    (8.0, 16.0, 8.0)
     """
-    return output_stride * (length - 1) / max(scaled_length(length, scale) - 1, 1)
+    return output_stride * max(length - 1, 1) / max(scaled_length(length, scale) - 1, 1)
 
 
 def to_pixels(maps: Tensor, spacing: float | tuple[float, float], size: tuple[int, int]) -> Tensor:
