@@ -191,9 +191,9 @@ def test_twelve_seeds_are_held_against_the_best_others_and_the_masks() -> None:
     more = pd.DataFrame([lucky, *stronger])  # fewer random seeds; another segmenter
     said = str(sum_up(pd.concat([recorded, more])).data)
     assert "single seed recorded (Table 2: RES38, CRF (C)): 44.5 ± 3.5; " in said
-    assert "ahead by **0.5 ± 3.5** within a random seed, in 1 of 2" in said
+    assert "ahead by **+0.5 ± 3.5** within a random seed, in 1 of 2" in said
     assert "fewer seeds recorded (Table 2: RES38, Both (T + C)): 48.0 ± 0.0; " in said
-    assert "ahead by **-3.0 ± 0.0** within a random seed, in 0 of 2" in said
+    assert "ahead by **−3.0 ± 0.0** within a random seed, in 0 of 2" in said
     assert "**85.9 %**" in said  # mean of 45/50 and 45/55
     assert "%" not in str(sum_up(recorded[recorded["table"] != "table1"]).data)
     alone = str(sum_up(recorded[recorded["seeds"] == 12]).data)
