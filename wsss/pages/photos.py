@@ -53,8 +53,8 @@ def sum_up(recorded: pd.DataFrame) -> Markdown:
         ahead = twelve - full[best]
         lines.append(
             f"The best {title} recorded ({_title(best)}): "
-            f"{spread(full[best])}; twelve are ahead by **{spread(ahead, signed)}** within a random seed, "
-            f"in {sum(ahead > 0)} of {len(ahead)}."
+            f"{spread(full[best])}; twelve are ahead by **{spread(ahead, signed)}** within a "
+            f"random seed, in {sum(ahead > 0)} of {len(ahead)}."
         )
     if len(share := (twelve / clean).dropna()):
         lines.append(
