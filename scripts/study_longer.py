@@ -51,10 +51,10 @@ def main(data: Path, out: Path, rng_seeds: list[int]) -> None:
     )
     pilot = replace(profile.pilot, schedule=longer(profile.pilot.schedule))
     profile = replace(profile, segmenter=segmenter, pilot=pilot)
-    out.mkdir(parents=True, exist_ok=True)
     key = ["table", "row", "column", "rng_seed"]
     for rng_seed in rng_seeds:
-        lines = Lab(profile, data, rng_seeds=[rng_seed]).scores(*CELLS).assign(times=TIMES)
+        lab = Lab(profile, data, rng_seeds=[rng_seed])
+        lines = lab.recordable(lab.scores(*CELLS)).assign(times=TIMES)
         keep_lines(lines, out / "longer.csv", key)
 
 

@@ -260,7 +260,8 @@ def average_views(
 
     Returns
     -------
-    (..., L, H, W)
+    Tensor
+        Logits (..., L, H, W).
 
     Examples
     --------

@@ -231,12 +231,16 @@ class Pipeline(Wiring):
 
     def record(self, scores: pd.DataFrame, folder: Path) -> None:
         """Keep computed scores, as `scores` returns them, in ``scores.csv`` of a folder."""
+        keep_scores(self.recordable(scores), folder)
+
+    def recordable(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """Take computed scores, as `scores` returns them, rounded and named as records are."""
         lines = pd.DataFrame(scores[scores["origin"] == "computed"])
         images = getattr(self.source, "fingerprint", self.source.identity)
         lines = lines.drop(columns=["paper", "origin"]).assign(images=images)
         percent = ["miou", "missed", "confused", "spilled"]
         percent += [name for name in lines if str(name).startswith("iou ")]
-        keep_scores(lines.round(dict.fromkeys(percent, 2)), folder)
+        return lines.round(dict.fromkeys(percent, 2))
 
     def read(self, stage: Stage) -> dict[str, Any]:
         """Read the numbers of a stage, computing it where they are missing."""

@@ -46,13 +46,6 @@ def test_what_no_device_here_has_is_refused_at_once(tmp_path: Path) -> None:
     assert "precision tf32: no GPU is here" in refused("reproduce", "table5", *given)
 
 
-def test_the_old_name_of_random_seeds_goes_on_with_a_note(tmp_path: Path) -> None:
-    done = wsss("plan", "--profile", "smoke", "--seeds", "0", "1", "--runs", tmp_path)
-    assert done.returncode == 0
-    assert "note: --seeds is now --rng-seeds" in done.stderr
-    assert "random seeds: 2" in done.stdout
-
-
 def test_a_profile_of_ones_own_on_a_folder_with_classes_of_its_own(tmp_path: Path) -> None:
     """On a folder that the package has never seen, twelve seeds and all."""
     data = tmp_path / "birds"

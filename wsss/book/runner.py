@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -251,7 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0, 1 if a notebook failed, 2 if nothing could be started, 130 if interrupted;
-        with ``--html`` Jupyter Book exits with its own.
+        with ``--html`` Jupyter Book, once all pages are good, exits with its own.
 
     Examples
     --------
@@ -286,10 +285,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("interrupted: what is finished is kept, the same command goes on")
         return 130
     if good and args.html:
-        # In this process, which has imported most of what the pages describe. One of Sphinx's
-        # extensions looks at every object there is, and torch has one that warns when looked at.
+        # In this process: if a page was stale, it has imported most of what pages describe.
         say("building the pages")
-        warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`", FutureWarning)
         from jupyter_book.cli.main import main as jupyter_book
 
         jupyter_book(["build", "-q", str(PACKAGE.parent / "book")])  # and exits

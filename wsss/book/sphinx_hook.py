@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         What Sphinx asks an extension about itself.
     """
     app.keep_going = True
+    # A collector looks at every object there is, and torch has one that warns when looked at.
+    warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`", FutureWarning)
     # Every page shows the list of all; Sphinx alone would write only the pages that changed.
     app.add_config_value("wsss_pages", [], "html")
     app.connect("config-inited", prepare)

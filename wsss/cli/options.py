@@ -13,13 +13,10 @@ Way = Literal["single", "crf", "ms", "ms+crf", "all"]
 
 
 class WithRngSeeds(TyperCommand):
-    """Lets ``--rng-seeds 0 1 2`` be one option; ``--seeds``, its old name, goes on with a note."""
+    """Lets ``--rng-seeds 0 1 2`` be one option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Spread the list before click reads it."""
-        if "--seeds" in args:
-            typer.echo("note: --seeds is now --rng-seeds; the old spelling goes soon", err=True)
-        args = ["--rng-seeds" if each == "--seeds" else each for each in args]
         return super().parse_args(ctx, spread_option(args, "--rng-seeds"))
 
 

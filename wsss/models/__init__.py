@@ -69,7 +69,18 @@ def network_title(name: str) -> str:
 
 
 def network_entry(name: str) -> NetworkEntry:
-    """Find what is known of a network, or refuse a name that is not in `NETWORKS`."""
+    """Find what is known of a network by its name.
+
+    Raises
+    ------
+    InputError
+        If the name is not in `NETWORKS`.
+
+    Examples
+    --------
+    >>> network_entry("vgg16").title
+    'VGG16'
+    """
     if name not in NETWORKS:
         raise InputError(f"unknown network {name!r}; choose one of {', '.join(sorted(NETWORKS))}")
     return NETWORKS[name]

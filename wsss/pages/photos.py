@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from pandas.io.formats.style import Styler
 from scipy import stats
 
+from wsss.errors import InputError
 from wsss.pages.provenance import CELL, NOTHING
 from wsss.pages.style import GREY, SMALL, TITLE, new_panels
 from wsss.pages.tables import name_of, plain
@@ -130,11 +131,18 @@ def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
     pandas.io.formats.style.Styler or IPython.display.Markdown
         One line a cell, over the random seeds of both: mIoU as in the tables, after the longer
         training, the difference, and the share of true masks before and after.
+
+    Raises
+    ------
+    InputError
+        If the trainings are not all so many times as long.
     """
     keys = [*CELL, "rng_seed"]
     longer = Records(folder).table("longer.csv", [*keys, "miou", "times"])
     if longer.empty or recorded.empty:
         return Markdown(NOTHING)
+    if longer["times"].nunique() > 1:
+        raise InputError(f"{folder / 'longer.csv'}: `times` differs; keep trainings of one length")
     text = dict.fromkeys(keys, str)  # an odd line fits none
     short = recorded[[*keys, "miou"]].astype(text)
     both = longer.astype(text).merge(short, on=keys, suffixes=("", " short"))

@@ -56,15 +56,15 @@ def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def spread(values: pd.Series, mean: Callable[[float], str] = "{:.1f}".format) -> str:
-    """Mean, in its own way of writing, ± standard deviation; a single value stands alone.
+def spread(values: pd.Series, write: Callable[[float], str] = "{:.1f}".format) -> str:
+    """Mean, written by `write`, ± standard deviation; a single value stands alone.
 
     Examples
     --------
     >>> spread(pd.Series([60.0, 61.0])), spread(pd.Series([60.0])), spread(pd.Series([0.2]), signed)
     ('60.5 ± 0.7', '60.0', '+0.2')
     """
-    return mean(values.mean()) + (f" ± {values.std():.1f}" if len(values) > 1 else "")
+    return write(values.mean()) + (f" ± {values.std():.1f}" if len(values) > 1 else "")
 
 
 def signed(value: float) -> str:

@@ -294,14 +294,14 @@ SHARPNESS = Table(
 )  # fmt: skip
 
 TABLES = {t.name: t for t in (TABLE1, TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, TABLE7)}
-"""The paper's seven; a new table is one line here."""
+"""The paper's seven, which ``reproduce all`` and claim 12 ask for."""
 
 BESIDE = {t.name: t for t in (CLAIM13, ONE_OR_TWELVE, WST_HURTS, SHARPNESS)}
-"""What else has a name, asked for alone, never with the seven."""
+"""What else has a name, asked for alone; a new table is one line here."""
 
 
 def get_table(name: str | Table) -> Table:
-    """Look a table up by its name: ``table1`` to ``table7``, ``claim13``, ``one_or_twelve``.
+    """Look a table up by its name: ``table1`` to ``table7``, or one of `BESIDE`.
 
     A table itself is returned as it is, so that one of your own goes wherever a name does.
 

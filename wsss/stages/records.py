@@ -172,8 +172,7 @@ def keep_scores(lines: pd.DataFrame, folder: Path) -> None:
     ...     Records(Path(folder)).find("0a", "single")["miou"]
     50.0
     """
-    known = lines.dropna(axis="columns", how="all")
-    keep_lines(known, folder / "scores.csv", SCORE, order=["table", "rng_seed"])
+    keep_lines(lines, folder / "scores.csv", SCORE, order=["table", "rng_seed"])
 
 
 def keep_lines(
@@ -181,13 +180,27 @@ def keep_lines(
 ) -> None:
     """Add lines to a CSV, in place of older ones with the same key; the file is replaced whole.
 
-    With `order` all of them are sorted by those columns.
+    Parameters
+    ----------
+    lines : pandas.DataFrame
+        What to add; without any, nothing is written.
+    path : Path
+        The file; it may be absent.
+    key : sequence of str
+        Columns by which lines are told apart.
+    order : sequence of str
+        Columns by which all lines are sorted; without any they stand as they came.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or lacks a column of the key.
     """
     if lines.empty:
         return
     old = Records(path.parent).table(path.name, key)
     lines = lines if old.empty else pd.concat([old, lines])
-    lines = lines.drop_duplicates(key, keep="last")
+    lines = lines.drop_duplicates(key, keep="last").dropna(axis="columns", how="all")
     if order:
         lines = lines.sort_values(list(order), kind="stable")
     path.parent.mkdir(parents=True, exist_ok=True)
