@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from wsss import Lab
+from wsss.errors import InputError
 from wsss.pages import tables
 from wsss.pages.photos import (
     by_class,
@@ -165,6 +166,10 @@ def test_longer_trainings_stand_beside_those_of_the_tables(
     assert lines.to_numpy().tolist()[1] == [
         "Table 2: VGG16, Threshold (T)", "40.5 ± 0.7", "44.5 ± 2.1", "+4.0 ± 1.4",
         f"{50 * (40 / 50 + 41 / 51):.1f} %", f"{50 * (43 / 59 + 46 / 60):.1f} %"]  # fmt: skip
+    longer.assign(times=[2, 3, 3, 3]).to_csv(tmp_path / "longer.csv", index=False)
+    with pytest.raises(InputError, match=r"longer\.csv: `times` differs"):
+        show_longer(tmp_path, recorded)
+    longer.assign(times=3).to_csv(tmp_path / "longer.csv", index=False)
     without_masks = recorded.query("table != 'table1'")
     assert "No score" in str(show_longer(tmp_path, without_masks).data)
 

@@ -141,7 +141,7 @@ def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
     longer = Records(folder).table("longer.csv", [*keys, "miou", "times"])
     if longer.empty or recorded.empty:
         return Markdown(NOTHING)
-    if longer["times"].nunique() > 1:
+    if len(set(longer["times"])) > 1:
         raise InputError(f"{folder / 'longer.csv'}: `times` differs; keep trainings of one length")
     text = dict.fromkeys(keys, str)  # an odd line fits none
     short = recorded[[*keys, "miou"]].astype(text)
