@@ -195,6 +195,16 @@ def keep_lines(
     ------
     InputError
         If the file cannot be read or lacks a column of the key.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for miou in (50.0, 51.0):
+    ...         line = pd.DataFrame([{"row": "T", "miou": miou}])
+    ...         keep_lines(line, Path(folder) / "longer.csv", ["row"])
+    ...     (Path(folder) / "longer.csv").read_text().split()
+    ['row,miou', 'T,51.0']
     """
     if lines.empty:
         return
