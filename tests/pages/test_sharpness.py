@@ -39,13 +39,14 @@ def test_the_best_is_told_with_those_that_are_as_good() -> None:
     assert "over no weights +3." in told
 
 
-def test_what_has_fewer_random_seeds_is_left_out() -> None:
+def test_random_seeds_that_lack_a_sharpness_are_left_out() -> None:
     scores = made_up({"0": 0.0, "1": 1.0, "2": 3.0})
-    scores = scores.query("column != '2' or rng_seed < 2")
-    table = by_sharpness(scores, next(iter(ROWS)))
-    assert list(table) == ["0", "1"]
-    assert len(table) == 5
-    assert figure_sharpness([("photos", scores)]) is None  # nothing beside the paper's own
+    table = by_sharpness(scores.query("column != '2' or rng_seed < 2"), next(iter(ROWS)))
+    assert list(table) == ["0", "1", "2"]
+    assert list(table.index) == [0, 1]
+    papers = scores.query("column != '2'")
+    assert len(by_sharpness(papers, next(iter(ROWS)))) == 5
+    assert figure_sharpness([("photos", papers)]) is None  # nothing beside the paper's own
     assert tell_sharpness(scores.iloc[:0]).data == "No score is recorded yet."
 
 

@@ -58,14 +58,11 @@ def judge_sharpness(lab: Pipeline) -> list[ClaimResult]:
 
 
 def by_sharpness(scores: pd.DataFrame, row: str, figure: str = "miou") -> pd.DataFrame:
-    """One line a random seed, one column a sharpness; random seeds that lack some are left out.
-
-    A sharpness that is recorded with fewer random seeds than most of them is left out whole.
-    """
+    """One line a random seed, one column a sharpness: those random seeds that have the most."""
     table = scores[scores["row"] == row].pivot(index="rng_seed", columns="column", values=figure)
     table = table.reindex(columns=[s for s in SHARPNESS if s in table.columns])
-    counts = table.notna().sum()
-    return pd.DataFrame(table.loc[:, counts == counts.max()].dropna())
+    counts = table.notna().sum(axis=1)
+    return pd.DataFrame(table[counts == counts.max()].dropna(axis=1))
 
 
 def tell_sharpness(scores: pd.DataFrame) -> Markdown:
