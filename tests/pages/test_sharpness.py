@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from wsss.pages.sharpness import (
     as_good,
     by_sharpness,
     figure_sharpness,
+    slide_sharpness,
     tell_sharpness,
 )
 
@@ -56,6 +58,27 @@ def test_the_picture_has_a_row_for_each_kind_of_images() -> None:
     assert figure is not None
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles == [f"{name}, {count} seeds" for name in "ab" for count in ROWS.values()]
+
+
+def test_the_slider_tells_what_each_s_brought() -> None:
+    scores = made_up({"0": 0.0, "1": 1.0, "2": 3.0, "4": -2.0}, spread=0)
+    html = slide_sharpness([("scenes", scores), ("photos", scores.query("column in ('0', '1')"))])
+    drawn, told = str(html.data).split("</svg>")
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", str(html.data))
+    steps = range(1, len(SHARPNESS))
+    bands = [f"sharp-{n}-{panel}" for panel in range(len(ROWS)) for n in steps]
+    assert re.findall(r'id="(sharp-\d-\d)"', drawn) == bands
+    lines = re.findall(r'<div id="sharp-(\d)">(.*?)</div>', told)
+    assert [int(n) for n, _ in lines] == [*steps]
+    for (_, line), gain in zip(lines, ("–", "+1.0", "+3.0", "−2.0", "–"), strict=True):
+        if gain == "–":
+            assert line.endswith("scenes, –")
+            continue
+        many = 5 if gain.startswith("+") else 0
+        part = f"seeds {gain} [{gain}, {gain}] (of 5 random seeds {many} gain)"
+        assert line.count(part) == len(ROWS)
+        assert "photos" not in line
+    assert slide_sharpness([]).data == "No score is recorded yet."
 
 
 def test_each_number_of_seeds_is_asked_twice() -> None:

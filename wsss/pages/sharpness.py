@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import HTML, Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
@@ -126,12 +127,7 @@ def figure_sharpness(labs: Sequence[tuple[str, pd.DataFrame]]) -> Figure | None:
         A thin line a random seed, the mean with its 95 % t interval, the paper's s marked. None if
         there is nothing to draw.
     """
-    shown = [
-        (name, tables)
-        for name, scores in labs
-        for tables in [{row: by_sharpness(scores, row) for row in ROWS}]
-        if max((len(table.columns) for table in tables.values()), default=0) > 2
-    ]
+    shown = _shown(labs)
     if not shown:
         return None
     figure, axes = plt.subplots(
@@ -145,6 +141,68 @@ def figure_sharpness(labs: Sequence[tuple[str, pd.DataFrame]]) -> Figure | None:
         row_of_axes[0].set_ylabel("mIoU over no weights (s = 0)", fontsize=SMALL)
     plt.close(figure)
     return figure
+
+
+def slide_sharpness(labs: Sequence[tuple[str, pd.DataFrame]]) -> HTML | Markdown:
+    """Let a reader move s over the picture of `figure_sharpness` and say what each s brought.
+
+    Nothing is loaded and nothing computed: all is in the page, and the slider chooses what shows.
+    """
+    shown, figure = _shown(labs), figure_sharpness(labs)
+    if figure is None:
+        return Markdown(NOTHING)
+    steps = range(1, len(SHARPNESS))
+    for panel, ax in enumerate(figure.axes):
+        for n in steps:
+            ax.axvspan(n - 0.3, n + 0.3, color=ORANGE, alpha=0.25, lw=0, gid=f"sharp-{n}-{panel}")
+    file = io.StringIO()
+    nothing = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+    with plt.rc_context({"svg.hashsalt": "sharpness"}):  # the same bytes for the same picture
+        figure.savefig(file, format="svg", metadata=nothing)
+    drawn = file.getvalue()
+    told = "".join(
+        f'<div id="sharp-{n}"><b>s = {SHARPNESS[n]}</b> over s = 0, mean [95 % interval]:'
+        + "".join(f"<br>{name}, {_tell_gains(tables, SHARPNESS[n])}" for name, tables in shown)
+        + "</div>"
+        for n in steps
+    )
+    chosen = ",".join(
+        f'.steps[data-at="{n}"] :is([id="sharp-{n}"],[id^="sharp-{n}-"])' for n in steps
+    )
+    start = SHARPNESS.index("1")
+    return HTML(
+        f'<figure class="steps" data-at="{start}" style="margin:1rem 0"><style>'
+        '.steps svg{width:100%;height:auto}.steps [id^="sharp-"]{display:none}'
+        f"{chosen}{{display:revert}}</style>{drawn[drawn.index('<svg') :]}"
+        f'<label>s <input type="range" min="1" max="{steps[-1]}" value="{start}" '
+        'style="width:min(20rem,60vw);vertical-align:middle" '
+        "oninput=\"this.closest('figure').dataset.at = this.value\"></label>"
+        f'<figcaption aria-live="polite">{told}</figcaption></figure>'
+    )
+
+
+def _tell_gains(tables: dict[str, pd.DataFrame], s: str) -> str:
+    """Say what one s brought over none, for each number of seeds."""
+    told = []
+    for row, table in tables.items():
+        if {"0", s} <= set(table):
+            gain = (table[s] - table["0"]).to_numpy()
+            low, high = map(signed, t_interval(gain))
+            told.append(
+                f"{ROWS[row]} seeds {signed(gain.mean())} [{low}, {high}] "
+                f"(of {len(gain)} random seeds {(gain > 0).sum()} gain)"
+            )
+    return "; ".join(told) or "–"
+
+
+def _shown(labs: Sequence[tuple[str, pd.DataFrame]]) -> list[tuple[str, dict[str, pd.DataFrame]]]:
+    """Tables by number of seeds, of images of which more than s = 0 and 1 is recorded."""
+    named = [(name, {row: by_sharpness(scores, row) for row in ROWS}) for name, scores in labs]
+    return [
+        (name, tables)
+        for name, tables in named
+        if any({"0", "1"} < set(table) for table in tables.values())
+    ]
 
 
 def _draw(ax: Axes, table: pd.DataFrame) -> None:
