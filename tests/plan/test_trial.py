@@ -100,7 +100,9 @@ def test_every_stage_is_tried_and_nothing_is_kept(
         "segmenter_score vgg16": 2,
     }
     assert all(trial.seconds > 0 and trial.peak_gb > 0.05 for trial in tried.values())
-    assert not list((tmp_path / "aside").iterdir())
+    left = [path.name for path in (tmp_path / "aside").iterdir()]
+    torchs = "torchinductor_"  # torch's own, with the user's name, made once a process
+    assert [name for name in left if not name.startswith(torchs)] == []
     assert sorted(mini.rglob("*")) == before
 
 

@@ -256,5 +256,11 @@ def _timed() -> tuple[str, dict[tuple[str, ...], float]]:
 
 @cache
 def costs_of(profile: str) -> pd.DataFrame:
-    """Read what a stage of each kind cost at a profile: ``seconds`` and ``megabytes``, by kind."""
+    """Read what a stage of each kind cost at a profile: ``seconds`` and ``megabytes``, by kind.
+
+    Examples
+    --------
+    >>> costs_of("demo").columns.tolist()
+    ['profile', 'seconds', 'megabytes', 'count']
+    """
     return pd.read_csv(COSTS).query("profile == @profile").set_index("kind")
