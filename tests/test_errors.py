@@ -18,8 +18,11 @@ FULL = "[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"
         (OSError(errno.EDQUOT, "Quota exceeded"), "what is written: its disk is full; make room"),
         (OSError("64 requested and 8 written"), "what is written: its disk is full; make room"),
         (RuntimeError(FULL), "what is written: its disk is full; make room"),
-        (RuntimeError("CUDA out of memory. Tried"), "out of memory; WSSS_MICRO_BATCH=4 puts fewer"),
-        (MemoryError(), "out of memory; WSSS_MICRO_BATCH=4"),
+        (
+            RuntimeError("CUDA out of memory. Tried"),
+            "out of memory; in trainings WSSS_MICRO_BATCH=4",
+        ),
+        (MemoryError(), "out of memory; in trainings WSSS_MICRO_BATCH=4"),
         (FileNotFoundError(errno.ENOENT, "No such file", "/x"), "[Errno 2] No such file: '/x'"),
     ],
 )

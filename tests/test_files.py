@@ -64,3 +64,22 @@ def test_what_is_left_out_may_change(tmp_path: Path) -> None:
     seal(tmp_path)
     (tmp_path / "checkpoint.pt").touch()
     assert find_damage(tmp_path, ["checkpoint.pt"]) is None
+
+
+def test_what_systems_leave_is_no_damage_and_is_not_sealed(tmp_path: Path) -> None:
+    (tmp_path / "score.json").write_text("{}")
+    (tmp_path / "desktop.ini").touch()
+    seal(tmp_path)
+    (tmp_path / "desktop.ini").unlink()
+    (tmp_path / ".DS_Store").touch()
+    assert find_damage(tmp_path) is None
+    (tmp_path / "model.onnx").touch()
+    assert find_damage(tmp_path) == "'model.onnx' is not among its files"
+    assert find_damage(tmp_path, strange_too=False) is None
+
+
+def test_a_name_may_be_as_long_as_the_system_has_them(tmp_path: Path) -> None:
+    path = tmp_path / ("鳥" * 83 + ".png")  # 253 bytes
+    with atomic_write(path) as aside:
+        aside.touch()
+    assert path.is_file()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -213,7 +215,7 @@ def test_the_crf_sees_the_negative_averaged_logits(images: list[np.ndarray]) -> 
         assert (labels == logits.argmax(0)).mean() < 0.97
 
 
-@pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,)])
+@pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,), (1.0, math.nan)])
 def test_scales_that_make_no_sense(scales: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="scales"):
         Protocol(scales)
@@ -242,3 +244,17 @@ def test_labels_are_the_same_with_any_number_of_threads(
     for i, logits in infer_logits(model, images, protocol):
         assert np.array_equal(found[i][0], label_map(logits, images[i]))
         assert np.array_equal(found[i][1], label_map(logits, images[i], protocol.crf))
+
+
+def test_labels_may_be_numbers(images: list[np.ndarray], present: np.ndarray) -> None:
+    """0 and 1, as a ``cls_labels.npy`` has them, are no places."""
+    model = network(4)
+    for a, b in zip(
+        infer_cams(model, images, present, scale=1.0),
+        infer_cams(model, images, present.astype(np.int64), scale=1.0),
+        strict=True,
+    ):
+        assert np.array_equal(a, b)
+    maps = np.ones((1, 2, 2), np.float16)
+    cam = cam_at_pixels(maps, np.array([0, 1]), (5, 5), scale=1.0, output_stride=4)
+    assert cam.mean((1, 2)).tolist() == [0, 1]

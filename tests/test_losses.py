@@ -604,6 +604,51 @@ def test_transforms_of_functions(batch) -> None:
     torch.testing.assert_close(twice(small), expected(small))
 
 
+def test_class_weights_alone_can_be_mapped_over(batch) -> None:
+    logits, seeds = batch
+    weights = torch.rand(3, logits.shape[1], generator=torch.Generator().manual_seed(0))
+
+    def one(factors: Tensor) -> Tensor:
+        return weighted_selective_loss(logits, seeds, class_weights=factors)
+
+    torch.testing.assert_close(torch.func.vmap(one)(weights), torch.stack([*map(one, weights)]))
+
+
+@pytest.mark.parametrize("seeds_of", [1, 3])
+def test_classes_that_are_ruled_out_cost_nothing(batch, seeds_of) -> None:
+    """As `cross_entropy` has it: a logit of -inf is a class that no seed names."""
+    logits, seeds = batch
+    last, few = logits.shape[1] - 1, seeds[:, :seeds_of]
+    few = torch.where(few == last, 0, few)
+    without = logits.clone().index_fill_(1, torch.tensor(last), -math.inf).requires_grad_()
+    left = logits[:, :last].clone().requires_grad_()
+    losses = [weighted_selective_loss(each, few) for each in (without, left)]
+    torch.testing.assert_close(*losses)
+    grown, expected = (gradient(*each) for each in zip(losses, (without, left), strict=True))
+    torch.testing.assert_close(grown[:, :last], expected)
+    assert not grown[:, last].any()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"priors": torch.ones(9)}, r"priors \(9,\) do not fit; give \("),
+        ({"class_weights": torch.ones(2, 1)}, r"class_weights \(2, 1\) do not fit; give \("),
+        ({"class_weights": "learnt"}, "class_weights that ask for a gradient; they get none here"),
+        ({"priors": "learnt"}, "priors that ask for a gradient"),
+        ({"priors": "negative"}, "priors are -1 and more; none is negative"),
+    ],
+)
+def test_factors_that_cannot_be_used_are_refused(batch, given, says) -> None:
+    logits, seeds = batch
+    (name, factors), *_ = given.items()
+    if isinstance(factors, str):
+        made = torch.ones(logits.shape[1] if name == "class_weights" else seeds.shape[1])
+        factors = -made if factors == "negative" else made.requires_grad_()
+    with pytest.raises(InputError, match=says):
+        weighted_selective_loss(logits, seeds, **{name: factors})
+
+
 def test_a_second_backward_pass(batch) -> None:
     logits, seeds = batch[0].requires_grad_(), batch[1]
     assert torch.autograd.gradgradcheck(lambda each: weighted_selective_loss(each, seeds), logits)

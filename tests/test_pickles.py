@@ -2,10 +2,12 @@
 
 import io
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from wsss.pickles import read_arrays
 
@@ -117,6 +119,21 @@ def test_a_pickle_that_asks_for_more_room_than_it_fills_is_refused_before_it_get
     raw = b"\x80\x02]r\xff\xff\xff\x7f."  # an empty list, kept at place 2**31 - 1
     with pytest.raises(pickle.UnpicklingError, match="2147483647 places"):
         read_arrays(io.BytesIO(raw))
+
+
+def test_a_tensor_claims_no_more_than_it_holds():
+    """Torch by itself would make room for the shape, here 4 TB."""
+
+    class Claim:
+        def __reduce__(self):
+            storage = torch.zeros(2).storage()
+            return torch._utils._rebuild_tensor_v2, (storage, 0, (10**12,), (1,), False, {})
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # typed storages
+        pickled = pickle.dumps(Claim())
+    with pytest.raises(pickle.UnpicklingError, match="2 values are no tensor of shape"):
+        read_arrays(io.BytesIO(pickled))
 
 
 def test_numbers_that_do_not_fill_their_shape_are_refused():

@@ -205,7 +205,9 @@ def infer_cams(
         done += len(indices)
         features = model.trunk(network_input(model, [images[i] for i in indices], scale))
         for i, one in zip(indices, features, strict=True):
-            shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed
+            shown = torch.from_numpy(present[i].astype(bool)).to(
+                weight.device
+            )  # the rest is never computed
             cam = class_activation_maps(
                 one[None],
                 weight[shown],
@@ -250,5 +252,5 @@ def cam_at_pixels(
     """
     cam = torch.zeros(len(present), *size)
     values = torch.from_numpy(np.array(maps, np.float32))
-    cam[torch.from_numpy(present)] = at_pixels(values, size, scale, output_stride)
+    cam[torch.from_numpy(present.astype(bool))] = at_pixels(values, size, scale, output_stride)
     return cam

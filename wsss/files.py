@@ -36,7 +36,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     ['classes.txt']
     """
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    aside = path.with_name(f".{uuid.uuid4().hex}.tmp")  # the name may be as long as names may be
     try:
         yield aside
         _flush(aside)
@@ -101,8 +101,13 @@ def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
         flush_names(path)
 
 
-def find_damage(folder: Path, leave_out: Collection[str] = ()) -> str | None:
-    """Say what is wrong with a folder that was sealed; None if it is as it was."""
+def find_damage(
+    folder: Path, leave_out: Collection[str] = (), *, strange_too: bool = True
+) -> str | None:
+    """Say what is wrong with a folder that was sealed; None if it is as it was.
+
+    A file that was not there is wrong, too, unless `strange_too` says otherwise.
+    """
     try:
         *lines, end = (folder / SUMS).read_bytes().decode().split("\n")
     except (OSError, ValueError) as error:
@@ -113,7 +118,7 @@ def find_damage(folder: Path, leave_out: Collection[str] = ()) -> str | None:
     there = {path.relative_to(folder).as_posix() for path in _files(folder, leave_out)}
     if absent := sorted(sums.keys() - there):
         return f"{absent[0]!r} is missing"
-    if strange := sorted(there - sums.keys()):
+    if strange_too and (strange := sorted(there - sums.keys())):
         return f"{strange[0]!r} is not among its files"
     try:
         changed = [name for name, digest in sums.items() if _digest(folder / name) != digest]
@@ -124,7 +129,45 @@ def find_damage(folder: Path, leave_out: Collection[str] = ()) -> str | None:
 
 def _files(folder: Path, leave_out: Collection[str] = ()) -> list[Path]:
     left = {SUMS, *leave_out}
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in left)
+    return [path for path in files_below(folder) if path.name not in left]
+
+
+def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Path]:
+    """List the files of a folder and its sub-folders, linked ones too; none of what is hidden.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; nothing is found where no folder is.
+    endings : collection of str, optional
+        In small letters, with their dots; files have them in any letters. None takes all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     for each in ("b.JPG", "a.jpg", ".DS_Store", "c.txt"):
+    ...         Path(name, each).touch()
+    ...     [path.name for path in files_below(Path(name), {".jpg"})]
+    ['a.jpg', 'b.JPG']
+    """
+    found = []
+    for here, folders, names in os.walk(folder, followlinks=True):
+        inside = Path(here).relative_to(folder).parents
+        above = {Path(here).resolve(), *((folder / each).resolve() for each in inside)}
+        folders[:] = [  # a link to what is above would be walked in circles
+            each for each in folders if not _aside(each) and Path(here, each).resolve() not in above
+        ]
+        found += [Path(here, each) for each in names if not _aside(each)]
+    return sorted(
+        path for path in found
+        if (endings is None or path.suffix.lower() in endings) and path.is_file()
+    )  # fmt: skip
+
+
+def _aside(name: str) -> bool:
+    """Whether a system keeps a file or folder so called for itself."""
+    return name.startswith(".") or name in ("@eaDir", "Thumbs.db", "desktop.ini")
 
 
 def _digest(path: Path) -> str:
@@ -144,7 +187,7 @@ def flush_names(folder: Path) -> None:
 
 def _flush(path: Path) -> None:
     """Have a file on the disk, so that a power cut after its renaming finds it whole."""
-    with path.open("rb") as file:
+    with path.open("r+b" if os.name == "nt" else "rb") as file:  # Windows asks for a writer
         os.fsync(file.fileno())
 
 

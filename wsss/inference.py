@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         """Check the scales."""
-        if not self.scales or min(self.scales) <= 0:
+        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
             raise InputError(f"Protocol: scales {self.scales}; give at least one, all positive")
 
 

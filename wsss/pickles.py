@@ -2,7 +2,8 @@
 
 ``pickle.load`` and ``numpy.load(..., allow_pickle=True)`` run whatever a file asks for. Here every
 name that a pickled array needs resolves to an inert stand-in, which only remembers what it was
-given; any other name is refused. NumPy 1's, NumPy 2's and Python 2's pickles are read.
+given; any other name is refused. NumPy 1's, NumPy 2's and Python 2's pickles are read, and torch's
+tensors in them, whose numbers `torch.load` reads as weights alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 CODES = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
@@ -122,7 +124,28 @@ class _InertUnpickler(pickle.Unpickler):
                 return "ndarray"
             case "_codecs", "encode":
                 return lambda text, _: text.encode("latin1")
+            case "torch._utils", "_rebuild_tensor_v2":
+                return lambda *args: _tensor(*args)
+            case "torch.storage", "_load_from_bytes":
+                return lambda raw: torch.load(io.BytesIO(raw), "cpu", weights_only=True)
+            case "collections", "OrderedDict":  # of a tensor's hooks, empty
+                return lambda: {}
         raise _RefusedError(f"the pickle asks for {module_name}.{global_name}, refused")
+
+
+def _tensor(
+    storage: torch.TypedStorage,
+    offset: int,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    *_: Any,
+) -> NDArray[Any]:
+    """Build a tensor's array; torch itself would make room for more than there is."""
+    # Its public form warns that typed storages are to go.
+    stored, empty = storage._untyped_storage, torch.tensor([], dtype=storage.dtype)
+    if prod(size) > (count := stored.nbytes() // empty.itemsize):
+        raise _RefusedError(f"{count} values are no tensor of shape {tuple(size)}")
+    return empty.set_(stored, offset, size, stride).contiguous().numpy()
 
 
 def _plain(value: object, done: dict[int, Any]) -> Any:
@@ -134,7 +157,7 @@ def _plain(value: object, done: dict[int, Any]) -> Any:
 
 def _built(value: object, done: dict[int, Any]) -> Any:
     match value:
-        case None | bool() | int() | float() | str() | bytes():
+        case None | bool() | int() | float() | str() | bytes() | np.ndarray():
             return value
         case dict():
             return {_plain(k, done): _plain(v, done) for k, v in value.items()}

@@ -55,7 +55,7 @@ class SavedSegmenter:
         self, images: Sequence[NDArray[np.uint8]], protocol: Protocol | None = None
     ) -> list[NDArray[np.uint8]]:
         """Label photos (H, W, 3) uint8 RGB of any size; label maps (H, W) have the same."""
-        seen = [shrink(image, self.longest_side) for image in images]
+        seen = [shrink(_photo(image), self.longest_side) for image in images]
         return [
             np.array(Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST))
             for image, labels in zip(images, predict(self.network, seen, protocol), strict=True)
@@ -67,10 +67,18 @@ class SavedSegmenter:
         L is one more than there are classes; the first is background. They are interpolated to the
         photo's size, and no CRF has seen them.
         """
-        seen = shrink(image, self.longest_side)
+        seen = shrink(_photo(image), self.longest_side)
         ((_, logits),) = infer_logits(self.network, [seen], Protocol())
         resized = interpolate(logits[None], image.shape[:2], mode="bilinear", align_corners=False)
         return resized[0].softmax(0).numpy()
+
+
+def _photo(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Refuse what is no photo: numbers in [0, 1], say, would be labelled like a black one."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
+        given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
+        raise InputError(f"a photo is {given}; give an array (H, W, 3) of uint8, RGB")
+    return image
 
 
 def save_segmenter(
@@ -131,7 +139,7 @@ def load_segmenter(folder: str | Path) -> SavedSegmenter:
         folder /= "model"
     if not (folder / ABOUT).is_file():
         raise InputError(f"{folder}: no saved segmenter; `wsss train` writes one to OUT/model")
-    if damage := find_damage(folder):
+    if damage := find_damage(folder, strange_too=False):
         raise InputError(f"{folder}: the segmenter is damaged, {damage}; train or copy it again")
     name, classes, longest_side = _read_about(folder / ABOUT)
     if name not in NETWORKS:

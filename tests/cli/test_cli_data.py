@@ -6,7 +6,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from wsss.cli.data import data_voc
+from wsss.cli.data import data_app, data_voc
 from wsss.data.pictures import write_mask_png
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
@@ -47,3 +47,15 @@ def test_bad_input_is_one_line(devkit, tmp_path):
     assert isinstance(result.exception, InputError)
     options = ["--devkit", str(devkit), "--out", str(tmp_path / "o"), "--difficult", "maybe"]
     assert CliRunner().invoke(app, options).exit_code == 2
+
+
+def test_all_classes_may_be_said(devkit, tmp_path):
+    where = ["--data", str(tmp_path / "voc")]
+    told = []
+    for given in ([], ["--classes", "all"]):
+        run = CliRunner().invoke(
+            app, ["--devkit", str(devkit), "--out", str(tmp_path / "voc"), *given]
+        )
+        assert run.exit_code == 0, run.output
+        told += [run.output, CliRunner().invoke(data_app, ["check", *where, *given]).output]
+    assert told[:2] == told[2:]

@@ -129,16 +129,21 @@ def test_a_mask_is_called_as_its_photo_and_finds_its_truth(tmp_path, rng):
         Image.fromarray(rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)).save(path)
     found, truth = tmp_path / "photos" / "masks", tmp_path / "truth"
     assert "3 masks in" in wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", found)
+    with pytest.raises(InputError, match="photos: the photos lie there; name another folder"):
+        wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", tmp_path / "photos" / ".")
     (found / "old.png").unlink()
     names = {each.relative_to(found).as_posix() for each in found.rglob("*.png")}
     assert names == {"Im Wald/a 1.png", "b.png", "b.webp.png"}
     truth.mkdir()
-    for name in ("a 1.png", "c.png"):  # flat, as people keep a few true masks
+    for name in ("a 1.PNG", "c.png"):  # flat, as people keep a few true masks
         Image.fromarray(np.zeros((20, 30), np.uint8)).save(truth / name)
     told = wsss("evaluate", found, truth)
     assert "note: 1 masks of" in told
     assert "and 1 images" in told
-    Image.fromarray(np.zeros((30, 20), np.uint8)).save(truth / "a 1.png")
+    photo = tmp_path / "photos" / "Im Wald" / "a 1.jpg"
+    (found / "Im Wald" / "a 1.jpg").write_bytes(photo.read_bytes())  # beside its mask
+    assert wsss("evaluate", found, truth) == told
+    Image.fromarray(np.zeros((30, 20), np.uint8)).save(truth / "a 1.PNG")
     with pytest.raises(InputError, match=r"a 1\.png: 30 x 20 pixels, the truth has 20 x 30"):
         wsss("evaluate", found, truth)
 
@@ -157,6 +162,15 @@ def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):
     images = [rng.integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((60, 80), (30, 20))]
     maps = saved.predict(images)
     assert [each.shape for each in maps] == [(60, 80), (30, 20)]
+    for wrong in (images[0][..., 0], images[0] / 255, [[0]]):
+        for function in (saved.probabilities, lambda each: saved.predict([each])):
+            with pytest.raises(
+                InputError, match=r"a photo is .*; give an array \(H, W, 3\) of uint8"
+            ):
+                function(wrong)
+    (tmp_path / "model" / ".DS_Store").touch()
+    (tmp_path / "model" / "model.onnx").touch()  # where people put it
+    assert load_segmenter(tmp_path / "model").classes == saved.classes
     weights = tmp_path / "model" / "model.pt"
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1

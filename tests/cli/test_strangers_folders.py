@@ -232,6 +232,19 @@ def test_results_and_masks_may_lie_among_the_photos():
         assert not ready
 
 
+@pytest.mark.parametrize(("photo_folder", "out"), [(".", "out"), (".", "."), ("photos", ".")])
+def test_the_same_command_goes_on_wherever_out_lies(photo_folder, out):
+    """What the first call left, links to photos among it, is no photo to the second."""
+    for number in range(10):
+        photo(f"{'owl' if number < 5 else 'rail'}/p{number}.jpg")
+    for name in ("owl", "rail"):
+        if photo_folder == ".":
+            Path("photos", name).rename(name)
+    found = [wsss("train", photo_folder, "--out", out) for _ in range(2)]
+    assert found[0] == found[1]
+    assert "10 photos, 8 to learn from and 2 held out; 2 classes: " in found[1][0]
+
+
 def nothing():
     Path("photos").mkdir()
 

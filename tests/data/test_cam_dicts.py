@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wsss.data.cam_dicts import dict_to_seed, read_dict_seed, seed_to_dict, write_dict_seed
 from wsss.errors import InputError
+from wsss.pickles import read_npy
 
 
 def irn_labels(cam_dict):
@@ -34,14 +36,31 @@ def test_irn_and_we_read_back_what_was_written(seed):
 
 def test_files(tmp_path, rng):
     seed = rng.choice([0, 1, 255], (4, 6)).astype(np.uint8)
-    write_dict_seed(tmp_path / "a.npy", seed, [1])
+    write_dict_seed(tmp_path / "a.npy", seed, [1], "irn")
     stored = np.load(tmp_path / "a.npy", allow_pickle=True).item()  # as irn does
-    assert stored["cam"].shape == (1, 1, 2)
+    assert stored["cam"].cpu().shape == (1, 1, 2)  # a tensor, as its random walk wants it
     assert np.array_equal(read_dict_seed(tmp_path / "a.npy", (4, 6)), seed)
+    write_dict_seed(tmp_path / "c.npy", seed, [1], "psa")
+    scores = np.zeros((3, 4, 6), np.float32)
+    for k, v in np.load(tmp_path / "c.npy", allow_pickle=True).item().items():  # as psa does
+        scores[k + 1] = v
+    assert np.array_equal(scores[1] == 1, seed == 1)
+    assert np.array_equal(read_dict_seed(tmp_path / "c.npy", (4, 6)), seed)
     assert not dict_to_seed({}, (4, 6)).any()
     np.save(tmp_path / "b.npy", np.array({"keys": np.arange(2), "cam": 1}, object))
     with pytest.raises(InputError, match=r"b\.npy: not maps by class as psa and irn"):
         read_dict_seed(tmp_path / "b.npy", (4, 6))
+
+
+def test_what_irn_itself_wrote_is_read(tmp_path, rng):
+    """It leaves classes and small maps as tensors, one of them a view, the large maps as arrays."""
+    maps = torch.from_numpy(rng.random((5, 4, 6)).astype(np.float32))
+    made = {"keys": torch.tensor([3, 7]), "cam": maps[1:3, ::2], "high_res": maps[1:3].numpy()}
+    np.save(tmp_path / "a.npy", made)  # pyright: ignore
+    expected = dict_to_seed({3: maps[1].numpy(), 7: maps[2].numpy()}, (4, 6))
+    assert np.array_equal(read_dict_seed(tmp_path / "a.npy", (4, 6)), expected)
+    read = read_npy(tmp_path / "a.npy")
+    assert np.array_equal(read["cam"], made["cam"].numpy())
 
 
 @pytest.mark.parametrize(

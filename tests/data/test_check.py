@@ -134,7 +134,7 @@ def other_ending(root):
 def bomb(root):
     header = Image.new("1", (39_677, 26_564))  # one bit a pixel: a small file
     header.save(image_of(root, 0), format="PNG")
-    return "error", image_of(root, 0), "exceeds limit", "replace the file"
+    return "error", image_of(root, 0), "exceeds limit", "shrink it"
 
 
 def pipe(root):

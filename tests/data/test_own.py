@@ -1,12 +1,14 @@
 """Photos and labels as people have them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from wsss.data.cam_dicts import write_dict_seed
 from wsss.data.own import adopt_photos, adopt_seeds, find_photos
-from wsss.data.pictures import read_image
+from wsss.data.pictures import read_image, write_mask_png
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 
@@ -186,6 +188,90 @@ def test_lists_as_people_have_them(ten, tmp_path, text):
         adopt_photos(ten, tmp_path / "data", labels=labels, val=listed)
 
 
+@pytest.mark.parametrize("line", ["p1 2.png", "p1 2"])
+def test_a_name_with_a_space_is_not_the_photo_of_its_first_word(ten, tmp_path, line):
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
+    (tmp_path / "val.txt").write_text(line)
+    with pytest.raises(InputError, match=f"line 1: '{line}' is none of the photos"):
+        adopt_photos(ten, tmp_path / "data", labels=labels, val=tmp_path / "val.txt")
+    (ten / "p3.png").rename(ten / "p 3 -1.png")
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
+    labels.write_text(labels.read_text().replace("p3", "p 3 -1"))
+    (tmp_path / "val.txt").write_text("p 3 -1\np4 -1\n")
+    found = adopt_photos(ten, tmp_path / "data", labels=labels, val=tmp_path / "val.txt")
+    assert [found.files[each].name for each in found.val] == ["p 3 -1.png"]
+
+
+def test_two_files_of_one_photo_are_refused(ten, tmp_path):
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
+    for folder in ("instances", "semantic"):
+        (tmp_path / "masks" / folder).mkdir(parents=True)
+        write_mask_png(tmp_path / "masks" / folder / "p1.PNG", np.zeros((6, 8), np.uint8))
+    with pytest.raises(InputError, match=r"p1\.PNG and .*p1\.PNG: both are of one photo"):
+        adopt_photos(ten, tmp_path / "data", labels=labels, masks=tmp_path / "masks")
+    (tmp_path / "masks" / "semantic" / "p1.PNG").rename(tmp_path / "masks" / "p1.PNG")
+    found = adopt_photos(ten, tmp_path / "data", labels=labels, masks=tmp_path / "masks", val=0.1)
+    assert found.val == ("p1",)  # the one at the photo's own path
+    labels.write_text(labels.read_text() + "\np1.png,1,0\n")
+    with pytest.raises(InputError, match=r"'p1.png' is a photo that has a row already"):
+        adopt_photos(ten, tmp_path / "data", labels=labels)
+
+
+def test_xml_lies_as_the_photos_do_or_side_by_side(tmp_path, rng):
+    photos, labels = tmp_path / "photos", tmp_path / "labels"
+    for name, kind in (("a/1", "owl"), ("b/1", "rail"), ("b/2", "owl")):
+        for path in (photos / f"{name}.png", labels / f"{name}.xml"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).save(photos / f"{name}.png")
+        xml = f"<annotation><object><name>{kind}</name></object></annotation>"
+        (labels / f"{name}.xml").write_text(xml)
+    (labels / "b" / "2.xml").rename(labels / "2.xml")
+    shown = adopt_photos(photos, tmp_path / "data", labels=labels, val=0).shown
+    assert shown == {"a_1": ["owl"], "b_1": ["rail"], "b_2": ["owl"]}
+    (labels / "a" / "1.xml").rename(labels / "1.xml")
+    with pytest.raises(InputError, match="no such file, and several photos are called 1"):
+        adopt_photos(photos, tmp_path / "data", labels=labels, val=0)
+
+
+@pytest.mark.parametrize("header", ["file,label", "file,Class"])
+def test_a_column_of_numbers_is_no_class_called_label(ten, tmp_path, header):
+    labels = table(tmp_path / "labels.csv", ["1", "0"] * 5, header=header)
+    with pytest.raises(InputError, match="over 0 and 1; call the column as the class"):
+        adopt_photos(ten, tmp_path / "data", labels=labels)
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5, header="file,id,owl")
+    with pytest.raises(InputError, match="a class cannot be called 'id'"):
+        adopt_photos(ten, tmp_path / "data", labels=labels)
+
+
+def test_photos_are_found_where_people_have_them(ten, tmp_path, rng):
+    """In linked folders, once where links go in circles; not where systems keep their own."""
+    for name in (".thumbnails/1.png", "@eaDir/2.jpg", "._p1.png"):
+        (ten / name).parent.mkdir(exist_ok=True)
+        (ten / name).write_bytes((ten / "p1.png").read_bytes())
+    (tmp_path / "elsewhere").mkdir()
+    (ten / "p9.png").rename(tmp_path / "elsewhere" / "p9.png")
+    (ten / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "circle").symlink_to(ten)
+    Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).save(ten / "p8.jfif", format="JPEG")
+    names = [path.relative_to(ten).as_posix() for path in find_photos(ten).values()]
+    assert sorted(names) == sorted(["linked/p9.png", *(f"p{n}.png" for n in range(9)), "p8.jfif"])
+
+
+def test_a_disk_without_links_gets_copies(ten, tmp_path, rng, monkeypatch):
+    Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).save(ten / "p8.jpg")
+    (ten / "p8.png").unlink()
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
+
+    def refused(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    adopt_photos(ten, tmp_path / "data", labels=labels)
+    stored = tmp_path / "data" / "JPEGImages" / "p8.jpg"
+    assert stored.read_bytes() == (ten / "p8.jpg").read_bytes()
+    assert not stored.is_symlink()
+
+
 def test_columns_number_the_masks(ten, tmp_path):
     """A column that no photo shows keeps its number, so that the masks keep theirs."""
     rows = ["0,1,0", "0,0,1"] * 5
@@ -219,7 +305,7 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
     seeds = {name: rng.choice([0, 1, 2, 255], (6, 8)).astype(np.uint8) for name in found.train[:3]}
     for (name, seed), as_dict in zip(seeds.items(), (True, True, False), strict=True):
         if as_dict:
-            write_dict_seed(given / f"{name}.npy", seed, [1, 2])
+            write_dict_seed(given / f"{name}.npy", seed, [1, 2], "irn")
         else:
             Image.fromarray(seed).save(given / f"{name}.png")
     assert adopt_seeds(given, data, found) == "seeds of irn for 3 of 8 photos to learn from"

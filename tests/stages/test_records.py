@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +33,7 @@ def test_lines_are_added_and_replace_those_of_the_same_identity(tmp_path: Path) 
         ["0.1", 0, 52.0],
         ["0.1", 1, 51.0],
     ]
-    assert [each.name for each in folder.iterdir()] == ["scores.csv"]
+    assert {each.name for each in folder.iterdir()} <= {"scores.csv", ".scores.csv.lock"}
 
 
 def test_lines_of_any_table_are_replaced_by_their_key(tmp_path: Path) -> None:
@@ -45,6 +46,18 @@ def test_lines_of_any_table_are_replaced_by_their_key(tmp_path: Path) -> None:
     read = pd.read_csv(path)
     assert read[["identity", "epoch"]].to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1]]
     assert set(read["right"]) == {0.6}
+
+
+def test_two_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "longer.csv"
+
+    def write(number: int) -> None:
+        for epoch in range(5):
+            keep_lines(pd.DataFrame({"who": [number], "epoch": [epoch]}), path, ["who", "epoch"])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert len(pd.read_csv(path)) == 20
 
 
 def test_other_profiles_images_and_settings_are_never_replaced(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def data_voc(
         out,
         sbd=sbd,
         lists=lists,
-        classes=names(classes),
+        classes=names(classes) or None,
         difficult=difficult,
     )
     typer.echo(str(adopted))
@@ -78,7 +78,7 @@ def data_check(
     from wsss.data.check import Finding, check_folder
     from wsss.stages import check_maps
 
-    report = check_folder(data, names(classes))
+    report = check_folder(data, names(classes) or None)
     notes, problems = check_maps(data)
     maps = tuple(Finding.of("error", "saliency", line) for line in problems)
     report = replace(report, notes=(*report.notes, *notes), findings=(*report.findings, *maps))

@@ -46,11 +46,10 @@ StepsOption = Annotated[
     int,
     typer.Option(min=1, help="Optimiser steps of each training; more may help, and take longer."),
 ]
+Form = Literal["png", "irn", "psa"]
 FormatOption = Annotated[
-    Literal["png", "irn"],
-    typer.Option(
-        help="Masks as palette PNGs, or the .npy dictionaries of the code of psa and irn."
-    ),
+    Form,
+    typer.Option(help="Masks as palette PNGs, or the .npy dictionaries of irn's code or psa's."),
 ]
 
 
@@ -74,7 +73,7 @@ def train(
         list[Path] | None,
         typer.Option(
             help="Folder of seeds from elsewhere, used beside the own ones: pseudo-masks or "
-            "scribbles as index PNGs (255 is unknown), or irn's .npy; may be repeated."
+            "scribbles as index PNGs (255 is unknown), or irn's or psa's .npy; may be repeated."
         ),
     ] = None,
     steps: StepsOption = 400,
@@ -98,7 +97,7 @@ def train(
     model. What was understood and about how long it takes is said first. With --masks the photos
     held out are scored; several --rng-seeds then tell how much of a difference is chance.
     """
-    from wsss.data.own import adopt_photos, adopt_seeds
+    from wsss.data.own import adopt_photos, adopt_seeds, written_to
 
     given = tuple(each.resolve().name for each in extra_seeds or ())
     if len(set(given)) < len(given):
@@ -110,7 +109,7 @@ def train(
         labels=labels,
         masks=masks,
         val=_share_or_list(val),
-        leave_out=[out, *(extra_seeds or ())],
+        leave_out=[*written_to(out), *(extra_seeds or ())],
     )
     typer.echo(str(understood))
     for each in extra_seeds or ():
@@ -181,16 +180,17 @@ def seeds(
     """Make seeds (pseudo-masks) of all photos, without training a segmenter; by default twelve.
 
     OUT/seeds gets one folder a seed, with a file for each photo. Two classifiers are trained for
-    it. What --format irn writes, the code of psa and irn reads, and wsss train --extra-seeds.
+    it. What --format irn or psa writes, that code reads in place of its CAMs, and wsss train
+    --extra-seeds.
     """
-    from wsss.data.own import adopt_photos
+    from wsss.data.own import adopt_photos, written_to
     from wsss.paper import Recipe
     from wsss.pipeline import Pipeline
     from wsss.profiles import own
 
     if not types or set(types) - set("TC"):
         raise InputError(f"--types {types}: give T, C or TC")
-    understood = adopt_photos(photos, out / "data", labels=labels, val=0, leave_out=[out])
+    understood = adopt_photos(photos, out / "data", labels=labels, val=0, leave_out=written_to(out))
     typer.echo(str(understood))
     parts = ("plain", "residual") if networks == "both" else (networks,)
     recipe = Recipe(tuple(dict.fromkeys(types)), scales, parts)
@@ -229,7 +229,7 @@ def _compute(
     lab.run(goals, expected)
 
 
-def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: str) -> list[str]:
+def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list[str]:
     """Write every seed, as large as its photo, into a folder named by network, type and scale."""
     import numpy as np
     from PIL import Image
@@ -255,9 +255,9 @@ def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: str) -> list[
             seed = np.array(
                 Image.fromarray(small).resize((width, height), Image.Resampling.NEAREST)
             )
-            if format == "irn":
+            if format != "png":
                 present = [int(each) + 1 for each in images.present[i].nonzero()[0]]
-                write_dict_seed(folder / f"{images.ids[i]}.npy", seed, present)
+                write_dict_seed(folder / f"{images.ids[i]}.npy", seed, present, format)
             else:
                 write_mask_png(folder / f"{images.ids[i]}.png", seed)
         folders.append(str(folder))

@@ -66,11 +66,13 @@ def predict(
     A photo's mask has its size, and its name in the same sub-folder: 0 is background, then the
     classes as they are numbered at the end of the run.
     """
-    from wsss.data.own import find_photos
+    from wsss.data.own import find_photos, written_to
     from wsss.portable import load_segmenter
 
+    if masks_to.resolve() == photos.resolve():
+        raise InputError(f"{masks_to}: the photos lie there; name another folder for the masks")
     saved = load_segmenter(model)
-    files = list(find_photos(photos, [masks_to]).values())
+    files = list(find_photos(photos, [masks_to, *written_to(model)]).values())
     predict_files(saved, files, photos, masks_to, crf=crf, probabilities=probabilities)
     typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {numbered(saved.classes)}")
 
@@ -90,14 +92,15 @@ def evaluate(
     from wsss.data.own import find_photos, named_like
     from wsss.data.own_labels import ways_to_name
     from wsss.data.pictures import read_mask_png
+    from wsss.files import files_below
     from wsss.metrics import iou, score
     from wsss.portable import load_segmenter
 
-    predicted = find_photos(masks)
+    predicted = find_photos(masks, endings={".png"})
     pairs = named_like(ways_to_name(predicted, masks), truth, ".png")
     if not pairs:
         raise InputError(f"{masks} and {truth}: no PNG of the same name in both")
-    if alone := len(list(truth.rglob("[!.]*.png"))) - len(pairs):
+    if alone := len(files_below(truth, {".png"})) - len(pairs):
         typer.echo(f"note: {alone} masks of {truth} have no partner in {masks}", err=True)
     true = [read_mask_png(path) for path in pairs.values()]
     found = [read_mask_png(predicted[each]) for each in pairs]
@@ -158,7 +161,9 @@ def predict_files(
     from wsss.data.pictures import read_image, write_mask_png
     from wsss.files import atomic_write
     from wsss.inference import Protocol
+    from wsss.training import on_accelerator
 
+    on_accelerator(saved.network)
     protocol, taken = Protocol(crf=PRESETS["vgg16_test"]) if crf else None, set()
     for path in tqdm(files, desc="masks", disable=None, leave=False):
         mask = folder / path.relative_to(photos).with_suffix(".png")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from wsss.errors import InputError
@@ -98,8 +99,14 @@ def read_dict_seed(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         ) from None
 
 
-def write_dict_seed(path: Path, seed: NDArray[np.uint8], present: Sequence[int]) -> None:
-    """Write a seed as the ``.npy`` that irn reads."""
+def write_dict_seed(
+    path: Path, seed: NDArray[np.uint8], present: Sequence[int], form: Literal["irn", "psa"]
+) -> None:
+    """Write a seed as the ``.npy`` that irn reads, or psa: there a class, from 0, has its map."""
     made: Any = seed_to_dict(seed, present)
+    if form == "psa":
+        made = dict(zip(made["keys"].tolist(), made["high_res"], strict=True))
+    else:
+        made["cam"] = torch.from_numpy(made["cam"])  # irn's random walk takes it to its GPU
     with atomic_write(path) as aside, aside.open("wb") as file:
         np.save(file, made)

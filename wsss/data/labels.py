@@ -48,7 +48,7 @@ def read_labels(
         A ``.csv`` with the header ``id,<class>,<class>,...``, in any order and with others between,
         and 0 or 1 below; a folder of VOC's ``ID.xml``; or a ``.npy`` that holds a dict from an
         image (the id, or the integer 2007000032 for 2007_000032) to an array of zeros and ones.
-        The pickle in a ``.npy`` is read without executing it, see `wsss.data.inert`.
+        The pickle in a ``.npy`` is read without executing it, see `wsss.pickles`.
     ids
         Ids of N images.
     classes
@@ -141,6 +141,8 @@ def require_classes(names: Sequence[str], where: Path) -> None:
         raise InputError(
             f"{where}: name 1 to 254 foreground classes, each once, without background"
         )
+    if "id" in names:
+        raise InputError(f"{where}: a class cannot be called 'id', as the images are; rename it")
 
 
 def read_header(path: Path) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from wsss.data.pictures import TURNED, opened, read_image, save, write_mask_png
 from wsss.data.suspicions import Seen
 from wsss.data.voc import SEEDS, VocFolder
 from wsss.errors import InputError
-from wsss.files import atomic_write, write_text
+from wsss.files import atomic_write, files_below, read_text, write_text
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+PICTURES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp")
 NOT_READ = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".dng", ".cr2", ".nef", ".zip")
 """What people take for photos, too, so that a word is due when they lie there."""
 
@@ -182,7 +183,20 @@ def adopt_photos(
     return Understood(found, ways, classes, shown, train, held, frozenset(with_mask), tuple(notes))
 
 
-def find_photos(folder: Path, leave_out: Iterable[Path] = ()) -> dict[str, Path]:
+def written_to(out: Path) -> list[Path]:
+    """List where ``wsss train`` writes; `out` itself may be where the photos are.
+
+    Examples
+    --------
+    >>> [path.as_posix() for path in written_to(Path("out"))][:3]
+    ['out', 'out/data', 'out/masks']
+    """
+    return [out, *(out / each for each in ("data", "masks", "model", "runs", "seeds"))]
+
+
+def find_photos(
+    folder: Path, leave_out: Iterable[Path] = (), *, endings: Collection[str] = PICTURES
+) -> dict[str, Path]:
     """Find the photos of a folder and its sub-folders, by an id without spaces or slashes.
 
     Raises
@@ -192,13 +206,12 @@ def find_photos(folder: Path, leave_out: Iterable[Path] = ()) -> dict[str, Path]
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of photos")
-    others = {each.resolve() for each in leave_out} - {folder.resolve()}
+    root = folder.resolve()
+    others = {each.resolve() for each in leave_out} - {root, *root.parents}
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        hidden = path.name.startswith("._")  # macOS leaves these
-        if hidden or path.suffix.lower() not in PICTURES or not path.is_file():
-            continue
-        if others and not others.isdisjoint(path.resolve().parents):
+    for path in files_below(folder, endings):
+        here = path.parent.resolve()  # a link lies where it is, wherever it leads
+        if not others.isdisjoint((here, *here.parents)):
             continue
         name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
         name = re.sub(r"[^\w.-]+", "_", name)[-64:]  # files are called so
@@ -206,16 +219,14 @@ def find_photos(folder: Path, leave_out: Iterable[Path] = ()) -> dict[str, Path]
             name += "_"
         found[name] = path
     if not found:
-        told = "; ".join(
-            [", ".join(PICTURES) + " are read, in sub-folders too", *_not_read(folder)]
-        )
+        told = "; ".join([", ".join(endings) + " are read, in sub-folders too", *_not_read(folder)])
         raise InputError(f"{folder}: no photo; {told}")
     return found
 
 
 def _not_read(folder: Path) -> Iterator[str]:
     """Say what is no photo here and may be meant as one."""
-    counts = Counter(path.suffix.lower() for path in folder.rglob("*"))
+    counts = Counter(path.suffix.lower() for path in files_below(folder, NOT_READ))
     if told := [f"{counts[ending]} {ending}" for ending in NOT_READ if counts[ending]]:
         yield f"not read: {', '.join(told)}; convert what are photos to JPEG or PNG"
 
@@ -232,7 +243,10 @@ def _take(path: Path, folder: Path, image_id: str) -> None:
     with opened("image", path) as stored:
         as_it_is = stored.format == "JPEG" and stored.getexif().get(TURNED, 1) == 1
     if as_it_is:
-        jpeg.symlink_to(path.resolve())
+        try:
+            jpeg.symlink_to(path.resolve())
+        except OSError:  # not every disk has links
+            shutil.copyfile(path, jpeg)
     else:
         with atomic_write(png) as aside:
             save(Image.fromarray(pixels), aside, format="PNG")
@@ -252,17 +266,22 @@ def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) ->
 def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
     """Read a list of photos: names, VOC's ``ID`` and ``ID  1``, or paths of image and mask."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.strip() for line in read_text(path).splitlines()]
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a list of photos ({error})") from error
     found = set()
     for number, line in enumerate(lines, start=1):
-        name, _, mark = line.rpartition(" ")
-        if mark == "-1" or not line:  # VOC's lists of a class name those without it, too
+        if not line:
             continue
-        first = Path(line.split()[0])
-        names = map(plain, (line, name.strip(), str(first), first.name, first.stem))
-        image_id = next((ways[each] for each in names if each in ways), None)
+        names, (name, _, mark), (first, *more) = [line], line.rpartition(" "), line.split()
+        if mark in ("0", "1", "-1"):
+            names += [name.strip()]
+        if all(Path(each).stem == Path(first).stem or each.isalpha() for each in more):
+            names += [first, Path(first).name, Path(first).stem]
+        which = next((each for each in map(plain, names) if each in ways), None)
+        if which != plain(line) and mark == "-1":  # VOC's lists of a class name those without it
+            continue
+        image_id = ways.get(which or "")
         if image_id is None:
             raise InputError(f"{path}, line {number}: {line!r} is none of the photos")
         found.add(image_id)
@@ -272,18 +291,27 @@ def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
 def named_like(ways: Mapping[str, str], folder: Path, *endings: str) -> dict[str, Path]:
     """Find the files of a folder and its sub-folders that are named like photos, by their ids.
 
-    ``garden/zoe.png`` is of the photo with that path, or of the only one called so.
+    ``garden/zoe.png`` is of the photo with that path, or of the only one called so. Of files of
+    several endings the first counts.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or two files are as much of the same photo.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    named: dict[str, Path] = {}
-    for ending in endings:
-        for path in sorted(folder.rglob(f"[!.]*{ending}")):
-            relative = path.relative_to(folder).with_suffix("")
-            names = (plain(relative.as_posix()), plain(path.stem))
-            if image_id := next((ways[name] for name in names if name in ways), None):
-                named.setdefault(image_id, path)
-    return named
+    ranked: dict[str, list[tuple[int, bool, Path]]] = {}
+    for path in files_below(folder, endings):
+        names = (plain(path.relative_to(folder).with_suffix("").as_posix()), plain(path.stem))
+        if which := next((name for name in names if name in ways), None):
+            rank = endings.index(path.suffix.lower()), which != names[0]
+            ranked.setdefault(ways[which], []).append((*rank, path))
+    for files in ranked.values():
+        (*rank, best), *others = sorted(files)
+        if others and rank == [*others[0][:2]]:
+            raise InputError(f"{best} and {others[0][2]}: both are of one photo; leave one there")
+    return {image_id: min(files)[2] for image_id, files in ranked.items()}
 
 
 def _take_masks(folder: VocFolder, masks: Mapping[str, Path]) -> Iterator[str]:

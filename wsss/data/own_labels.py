@@ -14,9 +14,13 @@ import numpy as np
 
 from wsss.data.labels import VOC_CLASSES, find_labels, object_names
 from wsss.errors import InputError
+from wsss.files import read_text
 
 BINARY = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 """How a table says whether a photo shows a class."""
+
+NO_CLASSES = {"label", "labels", "class", "classes", "category", "target"}
+"""What people call a column of labels, and hardly a class."""
 
 
 class OwnLabels(NamedTuple):
@@ -77,9 +81,9 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
     if not labels.exists():
         raise InputError(f"{labels}: no such labels; give a table, a folder of XML or a .npy")
     if labels.is_dir():
-        shown = {
-            each: sorted(object_names(labels / f"{path.stem}.xml")) for each, path in found.items()
-        }
+        ways = ways_to_name(found, photos)
+        files = {each: _xml(path.relative_to(photos), labels, ways) for each, path in found.items()}
+        shown = {each: sorted(object_names(path)) for each, path in files.items()}
         ours = _sorted(shown)
         return OwnLabels(shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours)
     ways = ways_to_name(found, photos)
@@ -94,7 +98,12 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
     else:
         named, columns = _table(labels, ways)
         classes = columns or _sorted(named)
-    shown = {ways[plain(name)]: names for name, names in named.items() if plain(name) in ways}
+    shown: dict[str, Sequence[str]] = {}
+    for name, names in named.items():
+        if (image_id := ways.get(plain(name))) in shown:
+            raise InputError(f"{labels}: {name!r} is a photo that has a row already; leave one")
+        if image_id:
+            shown[image_id] = names
     if lost := [name for name in named if plain(name) not in ways]:
         raise InputError(
             f"{labels}: {len(lost)} of its names are no photo, or several in sub-folders, the "
@@ -106,6 +115,14 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
             "none of the classes has a row as well"
         )
     return OwnLabels(shown, classes)
+
+
+def _xml(photo: Path, labels: Path, ways: Mapping[str, str]) -> Path:
+    """Find the XML of a photo: under its path, or under its name alone if no other has that."""
+    path = labels / photo.with_suffix(".xml")
+    if path.is_file() or plain(photo.stem) in ways:
+        return path if path.is_file() else labels / f"{photo.stem}.xml"
+    raise InputError(f"{path}: no such file, and several photos are called {photo.stem}")
 
 
 def plain(name: str) -> str:
@@ -135,7 +152,7 @@ def _sorted(shown: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Labels by name, and the classes if they are columns."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no table ({error}); save it as CSV in UTF-8") from error
     title = text.partition("\n")[0]
@@ -172,6 +189,10 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
         named[name] = row
     titles = [*header[:at], *header[at + 1 :]]
     if all(cell.lower() in BINARY for row in named.values() for cell in row):
+        if len(titles) == 1 and titles[0].lower() in NO_CLASSES:
+            raise InputError(
+                f"{path}: {titles[0]!r} over 0 and 1; call the column as the class, or write names"
+            )
         return {
             name: [title for title, cell in zip(titles, row, strict=True) if BINARY[cell.lower()]]
             for name, row in named.items()

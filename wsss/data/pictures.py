@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from wsss.errors import InputError
 from wsss.files import atomic_write
@@ -21,8 +21,21 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 """What Pillow may read a file as; some of its other formats start programs or fetch files."""
 TURNED = 274
 """The EXIF tag that says how a camera was held; 1 is upright."""
+TURNS = dict(
+    enumerate(
+        [
+            *(Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180),
+            *(Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.TRANSPOSE),
+            *(Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90),
+        ],
+        start=2,
+    )
+)
+"""What sets each other value of `TURNED` upright."""
+GREYS = {"L;2": 85, "L;4": 17}
+"""What Pillow multiplies grey values of 2 and 4 bits by, which are indices here."""
 _UNREADABLE = (
-    *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError),
+    *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error),
     *(IndexError, KeyError, TypeError, OverflowError, RuntimeError),  # Pillow, of hostile chunks
     *(Image.DecompressionBombError, Image.DecompressionBombWarning),
     UserWarning,  # where warnings are errors: an invalid APNG
@@ -72,7 +85,9 @@ def read_image(path: Path, *, turned: bool = False) -> NDArray[np.uint8]:
     with opened("image", path) as picture:
         if picture.mode.startswith("I") or picture.mode == "F":
             raise InputError(f"{path}: mode {picture.mode} is more than 8 bits; save it with 8")
-        return np.array((ImageOps.exif_transpose(picture) if turned else picture).convert("RGB"))
+        # Pillow's own way writes all tags anew and fails at the odd ones of some cameras.
+        turn = TURNS.get(picture.getexif().get(TURNED, 1)) if turned else None
+        return np.array((picture if turn is None else picture.transpose(turn)).convert("RGB"))
 
 
 def read_image_size(path: Path) -> tuple[int, int]:
@@ -122,12 +137,16 @@ def read_mask_png(path: Path, classes: int | None = None) -> NDArray[np.uint8]:
     array([[  0, 255]], dtype=uint8)
     """
     with opened("mask", path) as picture:
+        tiles = getattr(picture, "tile", ())
+        raw = tiles[0].args if tiles else None
         mode, stored = picture.mode, np.array(picture)
         palette = picture.getpalette("RGB") if mode == "P" else None
     if mode not in ("P", "L"):
         raise InputError(
             f"{path}: a mask of mode {mode}; save class indices as a palette or grey PNG"
         )
+    if isinstance(raw, str):
+        stored //= GREYS.get(raw, 1)
     if palette and classes is not None:
         _require_indices(path, np.reshape(palette, (-1, 3)), stored, classes)
     return stored
@@ -205,6 +224,10 @@ def unreadable(what: str, path: Path, error: BaseException) -> InputError:
             return InputError(f"{path}: no such {what}; it is there as {other.name}, rename it")
         return InputError(f"{path}: no such {what}; add it or take its id out of the split")
     reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, PermissionError):
+        return InputError(f"{path}: no permission to read the {what}; change it and try again")
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return InputError(f"{path}: the {what} is too large ({reason}); shrink it")
     return InputError(f"{path}: the {what} is damaged ({reason}); replace the file")
 
 

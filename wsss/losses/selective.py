@@ -30,7 +30,8 @@ def weighted_selective_loss(
 
     What `reference_loss` computes seed by seed is computed here label by label (see
     `wsss.losses.votes`): twelve seeds cost little more than one. It works under `torch.compile`,
-    `torch.export`, the transforms of `torch.func` and a second backward pass.
+    `torch.export`, `vmap`, the reverse-mode transforms of `torch.func` (`grad`, `vjp`, `jacrev`)
+    and a second backward pass.
 
     Parameters
     ----------
@@ -166,9 +167,13 @@ def _losses(
 ) -> tuple[Tensor, Tensor]:
     """Loss of each pixel and what it counts in a mean, both (N, 1, ...)."""
     require_fit(logits, seeds, sharpness, unknown)
-    if priors is not None:
-        priors = priors.expand(seeds.shape[:2])
+    _require_factors("class_weights", class_weights, logits.shape[1:2])
+    _require_factors("priors", priors, seeds.shape[1:2], seeds.shape[:2])
     check = _readable(seeds) if check is None else check
+    if priors is not None:
+        if check and (priors < 0).any():
+            raise InputError(f"priors are {priors.min().item():g} and more; none is negative")
+        priors = priors.expand(seeds.shape[:2])
     votes = count_votes(
         seeds, logits.shape[1], ignore_index=ignore_index, priors=priors, check=check
     )
@@ -178,6 +183,17 @@ def _losses(
     elif priors is not None:
         voters = priors.sum(1).view(-1, *[1] * (seeds.ndim - 1))
     return voted_cross_entropy(logits, votes, voters, sharpness, class_weights)
+
+
+def _require_factors(name: str, factors: Tensor | None, *shapes: torch.Size) -> None:
+    """Refuse factors of another shape, and such as would learn: no gradient reaches them."""
+    if factors is None:
+        return
+    if factors.shape not in shapes:
+        fitting = " or ".join(str(tuple(shape)) for shape in shapes)
+        raise InputError(f"{name} {tuple(factors.shape)} do not fit; give {fitting}")
+    if factors.requires_grad:
+        raise InputError(f"{name} that ask for a gradient; they get none here, so detach them")
 
 
 def _nonzero(count: Tensor) -> Tensor:

@@ -173,8 +173,12 @@ class _VotedCrossEntropy(torch.autograd.Function):
         weight: Tensor,
     ) -> Tensor:
         log_p = torch.log_softmax(logits, 1, dtype=vote.dtype)
+        # A class that is ruled out by -inf costs what no seed names it: nothing, not 0 * inf.
+        lowest = torch.finfo(vote.dtype).min
+        mapped = transformed(logits) or transformed(votes)
+        log_p = log_p.clamp(min=lowest) if mapped else log_p.clamp_(min=lowest)
         total = bonus * log_p.gather(1, predicted)
-        if transformed(logits):
+        if mapped:
             return -(total + vote * (log_p * votes).sum(1, keepdim=True))
         voted = torch.zeros_like(vote)
         for each, count in zip(log_p.split(1, dim=1), votes.split(1, dim=1), strict=True):
@@ -190,7 +194,9 @@ class _VotedCrossEntropy(torch.autograd.Function):
         logits, votes, predicted, *parts = ctx.saved_tensors
         vote, bonus, weight = (part * grad_outputs[0] for part in parts)
         p = torch.softmax(logits, 1, dtype=vote.dtype)
-        if torch.is_grad_enabled() or transformed(logits):  # say, to differentiate once more
+        if (
+            torch.is_grad_enabled() or transformed(logits) or transformed(votes)
+        ):  # say, to differentiate once more
             gradient = (p * weight - votes * vote).scatter_add(1, predicted, -bonus)
             return gradient.to(logits.dtype), *[None] * 5
         gradient = p.mul_(weight)

@@ -86,6 +86,7 @@ def check_maps(cam: Tensor, saliency: Tensor) -> None:
     if not saliency.is_floating_point():
         raise InputError(f"saliency is {saliency.dtype}; it is float in [0, 1], so divide by 255")
     # Interpolation may leave the range by a rounding error. NaN fails both comparisons.
-    if not ((saliency > -ROUNDING) & (saliency < 1 + ROUNDING)).all():
+    wide = saliency.float()  # in bfloat16 the bounds are 0 and 1
+    if not ((wide > -ROUNDING) & (wide < 1 + ROUNDING)).all():
         low, high = saliency.min().item(), saliency.max().item()
         raise InputError(f"saliency is {low:g} to {high:g}; it is in [0, 1], without NaN")

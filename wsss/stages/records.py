@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from wsss.errors import InputError
 from wsss.files import atomic_write
@@ -208,11 +209,12 @@ def keep_lines(
     """
     if lines.empty:
         return
-    old = Records(path.parent).table(path.name, key)
-    lines = lines if old.empty else pd.concat([old, lines])
-    lines = lines.drop_duplicates(key, keep="last").dropna(axis="columns", how="all")
-    if order:
-        lines = lines.sort_values(list(order), kind="stable")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as aside:
-        lines.to_csv(aside, index=False)
+    with FileLock(path.with_name(f".{path.name}.lock")):  # from reading to replacing
+        old = Records(path.parent).table(path.name, key)
+        lines = lines if old.empty else pd.concat([old, lines])
+        lines = lines.drop_duplicates(key, keep="last").dropna(axis="columns", how="all")
+        if order:
+            lines = lines.sort_values(list(order), kind="stable")
+        with atomic_write(path) as aside:
+            lines.to_csv(aside, index=False)
