@@ -26,7 +26,7 @@ from wsss import Lab
 from wsss.cam import cam_at_pixels, infer_cams
 from wsss.data.pictures import shrink
 from wsss.inference import predict
-from wsss.models import network_title
+from wsss.models import network_entry
 from wsss.pages.look import NAMES, class_index, imagenet_classifier
 from wsss.pages.predictions import draw_predictions
 from wsss.pages.style import (
@@ -80,7 +80,7 @@ def chelsea() -> tuple[Figure, str]:
             cams.append(
                 cam_at_pixels(maps, np.ones(1, bool), size, scale=scale, output_stride=stride)
             )
-            titles.append(f"{network_title(spec.name)},\nscale {scale:g}")
+            titles.append(f"{network_entry(spec.name).title},\nscale {scale:g}")
     by_type = {
         profile.seeds.rule(letter).title: [
             seed.numpy() for seed in profile.seeds.rule(letter)(image, cams, salient)

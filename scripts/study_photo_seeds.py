@@ -32,7 +32,7 @@ from wsss.metrics import iou, score
 from wsss.pipeline import Pipeline
 from wsss.profiles import ANIMALS, photo
 from wsss.saliency import cam_background
-from wsss.seeds import CrfSeed, ThresholdSeed, crf_seeds_of_image, threshold_seed
+from wsss.seeds import CrfSeed, SeedRule, ThresholdSeed
 from wsss.stages import (
     Cams,
     Images,
@@ -52,17 +52,27 @@ PHASES = {"choose": (10, 0), "confirm": (0, 1), "repeat": (1, 2)}
 """Random seed of the classifier, and first of every fourth image."""
 PRESET = DenseCRF()
 SCALED = DenseCRF(gaussian_sxy=2.0, bilateral_sxy=51.0)
-CRF_VARIANTS: dict[str, tuple[DenseCRF, float]] = {
-    "C, scores alone": (replace(PRESET, iterations=0), 0.0),
-    "C, preset": (PRESET, 0.0),
-    "C, widths for 320 pixels": (SCALED, 0.0),
-    "C, compat 4": (replace(PRESET, bilateral_compat=4.0), 0.0),
-    "C, parameters of irn": (replace(PRESET, bilateral_sxy=50.0, bilateral_srgb=5.0), 0.0),
-    "C, parameters of MCIC": (DenseCRF(2.0, 2.0, 65.0, 3.0, 4.0, 5), 0.0),
-    "C, floor 0.01": (PRESET, 0.01),
-    "C, floor 0.1": (PRESET, 0.1),
-    "C, widths and floor 0.1": (SCALED, 0.1),
+RULES: dict[str, SeedRule] = {
+    "T": ThresholdSeed(),
+    "C, scores alone": CrfSeed(replace(PRESET, iterations=0)),
+    "C, preset": CrfSeed(PRESET),
+    "C, widths for 320 pixels": CrfSeed(SCALED),
+    "C, compat 4": CrfSeed(replace(PRESET, bilateral_compat=4.0)),
+    "C, parameters of irn": CrfSeed(replace(PRESET, bilateral_sxy=50.0, bilateral_srgb=5.0)),
+    "C, parameters of MCIC": CrfSeed(DenseCRF(2.0, 2.0, 65.0, 3.0, 4.0, 5)),
+    "C, floor 0.01": CrfSeed(PRESET, 0.01),
+    "C, floor 0.1": CrfSeed(PRESET, 0.1),
+    "C, widths and floor 0.1": CrfSeed(SCALED, 0.1),
 }
+OTHER_SALIENCY: dict[str, tuple[CrfSeed, Callable[[Tensor, Tensor], Tensor]]] = {
+    "C, floor 0.1 under background too": (CrfSeed(PRESET, 0.1), lambda _, s: s.clamp(max=0.9)),
+    "C, saliency stretched": (  # to [0, 1], as rembg does
+        CrfSeed(PRESET),
+        lambda _, s: (s - s.min()) / (s.max() - s.min()).clamp(min=1e-8),
+    ),
+    "C, no saliency": (CrfSeed(PRESET), lambda cam, _: cam_background(cam[None], 16)[0]),  # psa's
+}
+"""Rules, and what they get of CAM (C, H, W) and saliency (H, W) in the saliency's place."""
 CONFIRMED = ("T", "C, scores alone", "C, preset", "C, widths and floor 0.1")
 TRAINED = {
     "masks": ("masks",),
@@ -72,45 +82,11 @@ TRAINED = {
     "T + C, widths and floor 0.1": ("T", "C, widths and floor 0.1"),
 }
 
-SeedOf = Callable[[np.ndarray, Tensor, Tensor], Tensor]
-"""Image (H, W, 3), CAM (C, H, W) and saliency (H, W) to a seed (H, W)."""
 
-
-def threshold(image: np.ndarray, cam: Tensor, saliency: Tensor) -> Tensor:
-    """Threshold seed with the paper's thresholds."""
-    return threshold_seed(cam[None], saliency[None])[0]
-
-
-def by_crf(crf: DenseCRF, cam_floor: float) -> SeedOf:
-    """CRF seed with some parameters."""
-    return lambda image, cam, saliency: crf_seeds_of_image(
-        image, [cam], saliency, crf=crf, cam_floor=cam_floor
-    )[0]
-
-
-def stretched(image: np.ndarray, cam: Tensor, saliency: Tensor) -> Tensor:
-    """CRF seed with saliency stretched to [0, 1], as rembg does."""
-    low, high = saliency.min(), saliency.max()
-    return by_crf(PRESET, 0.0)(image, cam, (saliency - low) / (high - low).clamp(min=1e-8))
-
-
-def without_saliency(image: np.ndarray, cam: Tensor, saliency: Tensor) -> Tensor:
-    """CRF seed with psa's background score, alpha = 16."""
-    return by_crf(PRESET, 0.0)(image, cam, cam_background(cam[None], 16)[0])
-
-
-def floor_under_all(image: np.ndarray, cam: Tensor, saliency: Tensor) -> Tensor:
-    """CRF seed with a floor of 0.1 under the background's score too."""
-    return by_crf(PRESET, 0.1)(image, cam, saliency.clamp(max=0.9))
-
-
-VARIANTS: dict[str, SeedOf] = {
-    "T": threshold,
-    **{name: by_crf(*parameters) for name, parameters in CRF_VARIANTS.items()},
-    "C, floor 0.1 under background too": floor_under_all,
-    "C, saliency stretched": stretched,
-    "C, no saliency": without_saliency,
-}
+def make_seed(name: str, image: np.ndarray, cam: Tensor, saliency: Tensor) -> np.ndarray:
+    """Make the seed (H, W) of that name of an image (H, W, 3)."""
+    rule, of = OTHER_SALIENCY.get(name) or (RULES[name], lambda _, s: s)
+    return rule(image, [cam], of(cam, saliency))[0].numpy()
 
 
 def quality(label_maps: Iterable[np.ndarray], masks: list[np.ndarray]) -> dict[str, float]:
@@ -170,10 +146,11 @@ class Study:
             salient = [s[shown] for s, shown in zip(saliency, foreground, strict=True)]
             origin = {"phase": phase, "scale": scale, "rng_seed": rng_seed, "commit": commit()}
             yield {"what": "scores", **origin, **_shares(torch.cat(peaks), torch.cat(salient))}
-            names = VARIANTS if (phase, scale) == ("choose", scales[0]) else CONFIRMED
+            first_look = (phase, scale) == ("choose", scales[0])
+            names = [*RULES, *OTHER_SALIENCY] if first_look else CONFIRMED
             for name in names:
                 seeds = (
-                    VARIANTS[name](data.images[i], cam, s).numpy()
+                    make_seed(name, data.images[i], cam, s)
                     for i, cam, s in zip(chosen, cams, saliency, strict=True)
                 )
                 yield {"what": "seeds", **origin, "labels": name, **quality(seeds, masks)}
@@ -183,10 +160,7 @@ class Study:
         if name == "masks":
             return TrueLabels(images=self.images)
         cams = self.cams(rng_seed, self.pipeline.profile.cams.scales[0])
-        if name == "T":
-            return Seeds(cams=cams, saliency=self.saliency, rule=ThresholdSeed())
-        crf, cam_floor = CRF_VARIANTS[name]
-        return Seeds(cams=cams, saliency=self.saliency, rule=CrfSeed(crf, cam_floor=cam_floor))
+        return Seeds(cams=cams, saliency=self.saliency, rule=RULES[name])
 
     def training_line(self, name: str, phase: str) -> dict:
         """Train a segmenter and score it on val."""
@@ -233,10 +207,10 @@ def _shares(cam: Tensor, saliency: Tensor) -> dict[str, float]:
 
 def settings(name: str) -> str:
     """Write the parameters of CRF seeds as JSON."""
-    if name not in CRF_VARIANTS:
+    rule = RULES.get(name)
+    if not isinstance(rule, CrfSeed):
         return ""
-    crf, cam_floor = CRF_VARIANTS[name]
-    return json.dumps({**asdict(crf), "cam_floor": cam_floor})
+    return json.dumps({**asdict(rule.crf), "cam_floor": rule.cam_floor})
 
 
 def main(data: Path, record: Path, runs: Path) -> None:

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsss import submission
-from wsss.data.pictures import shrink, voc_palette
-from wsss.data.voc import VocFolder
+from wsss.data.pictures import voc_palette
 from wsss.errors import InputError
 from wsss.submission import write_submission
 
@@ -88,30 +86,3 @@ def test_a_stray_file_of_an_earlier_call_is_refused(tmp_path, label_maps):
     with pytest.raises(InputError, match=f"^{stray}: a label map of no image"):
         write_submission(maps, fewer, tmp_path)
     assert len(list(maps)) == 2, "label maps were asked for in vain"
-
-
-@pytest.mark.parametrize("longest_side", [None, 20, 500])
-def test_photos_are_predicted_at_the_size_of_training(make_voc, monkeypatch, longest_side):
-    """Photos reach the network shrunk, and label maps come back large, by the nearest pixel."""
-    folder = VocFolder(make_voc(5, size=(30, 40), splits={"test": range(5)}))
-    ids, seen = folder.ids("test"), []
-
-    def predict(model, images, protocol):
-        seen.append(len(images))
-        assert (model, protocol) == ("network", "protocol")
-        for image, image_id in zip(images, ids[sum(seen[:-1]) :], strict=False):
-            np.testing.assert_array_equal(image, shrink(folder.image(image_id), longest_side))
-        return [image[..., 0] for image in images]
-
-    monkeypatch.setattr(submission, "predict", predict)
-    monkeypatch.setattr(submission, "CHUNK", 2)
-    found = dict(
-        submission.predict_full_size("network", folder, ids, "protocol", longest_side=longest_side)
-    )
-    assert seen == [2, 2, 1]
-    assert list(found) == ids
-    for image_id, labels in found.items():
-        red = shrink(folder.image(image_id), longest_side)[..., 0]
-        step = 2 if longest_side == 20 else 1
-        np.testing.assert_array_equal(labels, red.repeat(step, 0).repeat(step, 1))
-        assert labels.dtype == np.uint8

@@ -136,7 +136,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")  # threads of this one do not fork well
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with starting(), _environment(self._environment), interruptions_kept_away():
+        with starting(), environment(self._environment), interruptions_kept_away():
             self._process.start()
         theirs.close()  # so that its end is seen
 
@@ -190,7 +190,8 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
+def environment(added: Mapping[str, str]) -> Iterator[None]:
+    """Have some variables in this process's environment, and what was there again afterwards."""
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:

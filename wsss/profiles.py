@@ -153,7 +153,6 @@ def photo() -> Profile:
 def own(
     steps: int = 400,
     photos: int | None = None,
-    longest_side: int = 320,
     splits: tuple[str, ...] = ("train", "val"),
     plain: str = "squeezenet1_1",
     residual: str = "efficientnet_lite0",
@@ -166,8 +165,6 @@ def own(
         Of each training.
     photos : int, optional
         How many there are to learn from: fewer than a batch make a smaller batch.
-    longest_side : int
-        To which photos are shrunk.
     splits : tuple of str
         Those that are read; seeds need no photos held out.
     plain, residual : str
@@ -193,7 +190,7 @@ def own(
         name="own",
         summary="photos of one's own, SqueezeNet and EfficientNet with ImageNet weights",
         rng_seeds=(0,),
-        data=DataChoices(Photos(splits=splits, longest_side=longest_side)),
+        data=DataChoices(Photos(splits=splits, longest_side=320)),
         classifier=replace(base.classifier, networks=networks, schedule=schedule),
         segmenter=replace(base.segmenter, networks=networks, schedule=schedule, other_schedules={}),
         pilot=PilotChoices(schedule),

@@ -7,7 +7,7 @@ The paper takes its maps from another network, DSS (Sec. 4.2), and the community
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,6 @@ from torch import Tensor
 
 from wsss.data.pictures import opened
 from wsss.errors import InputError
-from wsss.files import remembered
 from wsss.models.weights import locate
 
 MAPS = "saliency_aug"
@@ -205,12 +204,9 @@ def read_saliency(folder: str | Path, image_id: str, size: tuple[int, int]) -> N
     return saliency / np.float32(255)
 
 
-def maps_fingerprint(
-    folder: str | Path, image_ids: Iterable[str], cache: Path | None = None
-) -> str:
+def maps_fingerprint(folder: str | Path, image_ids: Iterable[str]) -> str:
     """Return the SHA-256 of the maps of some images, whatever else the folder holds.
 
-    With a `cache`, see `wsss.files.remembered`, what has not changed is not read again.
     `InputError` if a map is missing.
 
     Examples
@@ -221,33 +217,23 @@ def maps_fingerprint(
     ...     maps_fingerprint(folder, ["a"])[:8]
     '1997a67f'
     """
-    ids = list(image_ids)
-    paths = [Path(folder, f"{image_id}.png") for image_id in ids]
-
-    def read() -> str:
-        digest = hashlib.sha256()
-        for image_id in ids:
-            content = _map_path(folder, image_id).read_bytes()
-            digest.update(f"{image_id} {len(content)}\n".encode() + content)
-        return digest.hexdigest()
-
-    return remembered(cache, ("maps", Path(folder).resolve(), ids), paths, read)
+    digest = hashlib.sha256()
+    for image_id in image_ids:
+        content = _map_path(folder, image_id).read_bytes()
+        digest.update(f"{image_id} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
-def check_saliency(
-    folder: str | Path, image_ids: Iterable[str], sizes: Iterable[tuple[int, int]]
-) -> list[str]:
-    """Read every map, say what is wrong with it in one line, and list these lines.
-
-    `image_ids` and the images' `sizes` (H, W) have the same order.
+def check_saliency(folder: str | Path, sizes: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Read the map of every image of a size (H, W), and list what is wrong, a line each.
 
     Examples
     --------
-    >>> check_saliency("nowhere", ["2007_000032"], [(281, 500)])
+    >>> check_saliency("nowhere", {"2007_000032": (281, 500)})
     ['2007_000032: no saliency map nowhere/2007_000032.png; make it, or name the right folder']
     """
     problems, highest = [], []
-    for image_id, size in zip(image_ids, sizes, strict=True):
+    for image_id, size in sizes.items():
         try:
             highest.append(float(read_saliency(folder, image_id, size).max()))
         except InputError as error:

@@ -9,75 +9,21 @@ from __future__ import annotations
 
 import gzip
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from wsss.data.labels import VOC_CLASSES
-from wsss.data.pictures import shrink, write_mask_png
-from wsss.data.voc import VocFolder
+from wsss.data.pictures import write_mask_png
 from wsss.errors import InputError
 from wsss.files import atomic_write
-from wsss.inference import Protocol, predict
-from wsss.models.network import Network
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
 ARCHIVE = "comp6_test_cls.tar.gz"
-CHUNK = 64
-"""Images that are read and predicted at once."""
 
 Sizes = Mapping[str, tuple[int, int]]
-
-
-def predict_full_size(
-    model: Network,
-    photos: VocFolder,
-    ids: Sequence[str],
-    protocol: Protocol,
-    *,
-    longest_side: int | None,
-) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Predict photos at the size a segmenter was trained at, and give label maps of their own size.
-
-    Parameters
-    ----------
-    model, protocol
-        As in `wsss.inference.predict`.
-    photos
-        Where the photos lie.
-    ids
-        Which of them.
-    longest_side
-        To which the training photos were shrunk; None if they were not.
-
-    Yields
-    ------
-    image_id, labels
-        (H, W) uint8 labels of the segmenter, of the size of the stored photo, by the nearest pixel.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from wsss.data.scenes import write_scenes
-    >>> from wsss.models import get_model
-    >>> model = get_model("vgg16_scenes", head="largefov", num_classes=6)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = write_scenes(Path(folder), train=1, val=1, pilot=1, rng_seed=0)
-    ...     photos = VocFolder(folder)
-    ...     found = predict_full_size(model, photos, photos.ids("val"), Protocol(), longest_side=32)
-    ...     [labels.shape for _, labels in found]
-    [(64, 64)]
-    """
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
-        images = [photos.image(image_id) for image_id in chunk]
-        predicted = predict(model, [shrink(each, longest_side) for each in images], protocol)
-        for image_id, image, labels in zip(chunk, images, predicted, strict=True):
-            full = Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST)
-            yield image_id, np.array(full)
 
 
 def write_submission(

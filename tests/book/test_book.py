@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from wsss import Lab, book
+from wsss import Lab
 from wsss.book import keys
+from wsss.book import runner as book
 from wsss.book.kernels import own_kernel
 from wsss.book.runner import _compute
 from wsss.errors import InputError

@@ -137,14 +137,6 @@ def test_negative_indices_and_slices_are_those_of_a_list(tmp_path: Path) -> None
         packed[-4]
 
 
-@pytest.mark.parametrize("dtype", [",", ",<f2", "<f2,", "O", "<U3", "f2, 3i4", "<c8", "<f99", 7])
-def test_an_index_names_numbers_and_nothing_else(tmp_path: Path, dtype: object) -> None:
-    pack(tmp_path / "a", [np.zeros(2, np.float16)])
-    (tmp_path / "a.json").write_text(json.dumps({"dtype": dtype, "shapes": [[2]]}))
-    with pytest.raises(InputError, match="no index of packed arrays"):
-        PackedArrays(tmp_path / "a")
-
-
 def test_other_dtypes_do_not_mix(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"float64.*int64|int64.*float64"):
         pack(tmp_path / "a", [np.zeros(2), np.zeros(2, np.int64)])

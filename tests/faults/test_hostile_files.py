@@ -257,6 +257,9 @@ def test_weights_of_another_network_are_one_line(tmp_path):
         load_segmenter(tmp_path)
 
 
+NO_NUMBERS = (",", ",<f2", "<f2,", "O", "<U3", "f2, 3i4", "<c8", "<f99")
+
+
 @pytest.mark.parametrize(
     "index",
     [
@@ -266,6 +269,7 @@ def test_weights_of_another_network_are_one_line(tmp_path):
         '{"dtype": "<f4", "shapes": [[1.5]]}', '{"dtype": "<f4", "shapes": [[1e400]]}',
         '{"dtype": "<f4", "shapes": [[' + "9" * 30 + "]]}", '{"dtype": 7, "shapes": []}',
         '{"dtype": "<f4", "shapes": [[100000000000]]}', '{"dtype": {"a": 1}, "shapes": []}',
+        *(f'{{"dtype": "{each}", "shapes": [[2]]}}' for each in NO_NUMBERS),
     ],
 )  # fmt: skip
 def test_a_damaged_index_of_packed_arrays_is_one_line(tmp_path, index):

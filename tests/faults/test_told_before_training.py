@@ -148,19 +148,11 @@ def trained(store):
     return [path for path in store.runs.glob("classifier/*") if path.suffix != ".lock"]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_fault_of_val_is_told_before_the_first_training(tmp_path, data, fault):
+@pytest.mark.parametrize(("fault", "workers"), [*((each, 1) for each in FAULTS), (damaged_mask, 2)])
+def test_a_fault_of_val_is_told_before_the_first_training(tmp_path, data, fault, workers):
     says, store = fault(data), Store(tmp_path / "runs", data)
     with pytest.raises(InputError) as told:
-        run([score_of(data)], store, workers=1, quiet=True)
-    assert str(told.value).startswith(says)
-    assert not trained(store)
-
-
-def test_the_same_with_two_workers(tmp_path, data):
-    says, store = damaged_mask(data), Store(tmp_path / "runs", data)
-    with pytest.raises(InputError) as told:
-        run([score_of(data)], store, workers=2, quiet=True)
+        run([score_of(data)], store, workers=workers, quiet=True)
     assert str(told.value).startswith(says)
     assert not trained(store)
 

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 from torchvision.models import efficientnet_b0
 
 from wsss.errors import InputError
-from wsss.grid import feature_pixels
 from wsss.models import efficientnet, get_model, parameter_groups
 from wsss.models.loading import load_trunk, read_state_dict
 from wsss.models.weights import locate
@@ -93,26 +92,6 @@ def test_dilation_keeps_the_features_and_puts_more_between(published, images, st
     native, dilated = (imagenet_network(published, s).trunk(images) for s in (32, stride))
     step = 32 // stride
     torch.testing.assert_close(dilated[..., ::step, ::step], native, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("head", ["cam", "largefov"])
-@pytest.mark.parametrize("length", [64, 65, 79, 80, 81, 161])
-def test_there_is_one_feature_for_every_pixel_of_the_grid(head, length):
-    network = efficientnet.build(head=head, num_classes=2).eval()
-    height, width = network(torch.zeros(1, 3, length, 33)).shape[-2:]
-    assert height == len(feature_pixels(length, network.output_stride))
-    assert width == len(feature_pixels(33, network.output_stride))
-
-
-@pytest.mark.parametrize("head", ["cam", "largefov"])
-def test_a_feature_is_centred_on_its_pixel(head):
-    torch.manual_seed(0)
-    network = efficientnet.build(head=head, num_classes=2).eval()
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            module.weight.data = (module.weight.data + module.weight.data.flip(-1)) / 2
-    image = torch.randn(1, 3, 65, 97)
-    torch.testing.assert_close(network(image.flip(-1)), network(image).flip(-1))
 
 
 def test_it_is_efficientnet_b0_without_squeeze_and_excitation():

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from wsss.errors import InputError
-from wsss.models import NETWORKS, Network, get_model, network_title, parameter_groups
+from wsss.grid import feature_pixels
+from wsss.models import NETWORKS, Network, get_model, parameter_groups
 from wsss.models.network import LargeFOVClassifier
 from wsss.models.weights import WEIGHTS
 
@@ -21,10 +22,12 @@ def heads(name):
 
 
 CASES = [(name, head) for name in PAPER + SCENES for head in heads(name)]
+PHOTOS = [(name, head) for name in ("squeezenet1_1", "efficientnet_lite0") for head in heads(name)]
 
 
 def tiny(name, head="cam", num_classes=5, **settings):
-    return get_model(name, head=head, num_classes=num_classes, width=1 / 16, **settings)
+    width = 1 / 16 if name in PAPER + SCENES else 1
+    return get_model(name, head=head, num_classes=num_classes, width=width, **settings)
 
 
 def batchnorms(network):
@@ -42,7 +45,15 @@ def test_output_has_the_stride_it_states(name, head):
             assert logits.shape == (1, 21, features, features - 8)
 
 
-@pytest.mark.parametrize(("name", "head"), CASES)
+@pytest.mark.parametrize(("name", "head"), PHOTOS)
+@pytest.mark.parametrize("length", [64, 65, 79, 80, 81, 161])
+def test_there_is_one_feature_for_every_pixel_of_the_grid(name, head, length):
+    network = tiny(name, head).eval()
+    size = network(torch.zeros(1, 3, length, 33)).shape[-2:]
+    assert size == tuple(len(feature_pixels(n, network.output_stride)) for n in (length, 33))
+
+
+@pytest.mark.parametrize(("name", "head"), CASES + PHOTOS)
 def test_features_lie_on_pixels_of_their_stride(name, head):
     # with symmetric kernels, an image whose ends both lie on the grid can be mirrored
     torch.manual_seed(0)
@@ -259,7 +270,7 @@ def test_the_field_of_view_is_six_features_each_way():
 
 
 def test_every_network_has_a_title_of_its_own_and_weights_that_are_known():
-    titles = {network_title(name) for name in NETWORKS}
+    titles = {entry.title for entry in NETWORKS.values()}
     assert len(titles) == len(NETWORKS)
     assert {"SqueezeNet 1.1", "EfficientNet-Lite0", "VGG16", "VGG16 (narrow)"} < titles
     for entry in NETWORKS.values():

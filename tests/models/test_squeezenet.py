@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 from torchvision.models import EfficientNet_B0_Weights, squeezenet1_1
 
 from wsss.errors import InputError
-from wsss.grid import feature_pixels
 from wsss.models import get_model, parameter_groups, squeezenet
 from wsss.models.loading import load_trunk
 from wsss.models.weights import locate
@@ -59,27 +57,6 @@ def test_stride_8_holds_the_features_of_stride_16_and_three_more_between(images)
     native, dilated = (imagenet_network(stride).trunk(images) for stride in (16, 8))
     assert dilated.shape[-2:] == (41, 31)
     torch.testing.assert_close(dilated[..., ::2, ::2], native, rtol=1e-4, atol=1e-2)
-
-
-@pytest.mark.parametrize("stride", [16, 8])
-@pytest.mark.parametrize("length", [33, 64, 65, 79, 80, 81, 160, 161])
-def test_there_is_one_feature_for_every_pixel_of_the_grid(stride, length):
-    network = squeezenet.build(head="cam", num_classes=2, output_stride=stride).eval()
-    height, width = network(torch.zeros(1, 3, length, 33)).shape[-2:]
-    assert height == len(feature_pixels(length, stride))
-    assert width == len(feature_pixels(33, stride))
-
-
-@pytest.mark.parametrize("stride", [16, 8])
-def test_a_feature_is_centred_on_its_pixel(stride):
-    # a mirrored image must give mirrored features where both ends lie on the grid; biases are 0
-    network = squeezenet.build(head="cam", num_classes=2, output_stride=stride).eval()
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            symmetric = (module.weight + module.weight.flip(-1)) / 2
-            module.weight = nn.Parameter(symmetric.detach())
-    image = torch.randn(1, 3, 65, 97, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(network(image.flip(-1)), network(image).flip(-1))
 
 
 def test_the_classifier_is_new_and_the_rest_is_loaded():

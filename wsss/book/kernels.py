@@ -24,7 +24,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
-from wsss.processes import end_with_parent, interruptions_kept_away, starting
+from wsss.processes import end_with_parent, environment, interruptions_kept_away, starting
 
 KERNEL = {"display_name": "Python 3", "language": "python"}
 FORKS = sys.platform == "linux"
@@ -41,25 +41,21 @@ def own_kernel() -> Iterator[None]:
     """
     if FORKS:
         _prepare_forks()
-    before = os.environ.get("JUPYTER_PATH")
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder, "kernels", "python3", "kernel.json")
         spec.parent.mkdir(parents=True)
         # A fork's matplotlib does not find out by itself that it draws for a notebook.
         argv = [sys.executable, "-m", LAUNCHER, "-f", "{connection_file}", "--matplotlib=inline"]
         spec.write_text(json.dumps({"argv": argv, **KERNEL}))
-        os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *([before] if before else [])])
+        path = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
         try:
-            yield
+            with environment({"JUPYTER_PATH": path}):
+                yield
         except BaseException:  # a second Ctrl-C, while pages are waited for
             for kernel in active_children():
                 if kernel.name.startswith(LAUNCHER):
                     kernel.kill()
             raise
-        finally:
-            del os.environ["JUPYTER_PATH"]
-            if before:
-                os.environ["JUPYTER_PATH"] = before
 
 
 def kernel_manager(log: Path) -> type[AsyncKernelManager]:
@@ -116,14 +112,14 @@ class _AsPopen:
             os.kill(self._process.pid, number)
 
 
-def _serve(argv: list[str], environment: Mapping[str, str], log: Path) -> None:
+def _serve(argv: list[str], variables: Mapping[str, str], log: Path) -> None:
     """Be a kernel: in a session of its own, which a Ctrl-C in the terminal does not reach."""
     from ipykernel.kernelapp import IPKernelApp
 
     end_with_parent()
     os.setsid()
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(variables)
     sys.argv[1:] = []
     set_start_method(None, force=True)  # a page's own processes start as they do elsewhere
     with log.open("a") as stream:

@@ -12,16 +12,6 @@ Line = dict[str, str]
 def speed_tables(lines: list[Line]) -> str:
     """One part as Markdown: what was compared and where, the ratios, how the cost grows.
 
-    Parameters
-    ----------
-    lines : list of dict
-        The lines of one file of results, a cell of text by column.
-
-    Returns
-    -------
-    str
-        A heading, a paragraph and tables.
-
     Examples
     --------
     >>> quantity("0.0123", "s"), quantity("35.29", "MB"), quantity("", "s")

@@ -11,25 +11,17 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from wsss import book
+from wsss.book.runner import reproduce
 from wsss.errors import InputError
 
 log = logging.getLogger(__name__)
 
 
 def prepare(app: Sphinx, config: Config) -> None:
-    """Bring the pages up to date; what fails becomes a warning, so the other pages are built.
-
-    Parameters
-    ----------
-    app : Sphinx
-        Its source folder is `book/` of a clone.
-    config : Config
-        Gets the list of pages as the value `wsss_pages`.
-    """
+    """Bring the pages up to date; what fails becomes a warning, so the other pages are built."""
     source = Path(app.srcdir)
     try:
-        if not book.reproduce(source.parent):
+        if not reproduce(source.parent):
             log.warning("a notebook failed, see above", type="wsss", subtype="notebook")
     except InputError as error:
         log.warning("%s", error, type="wsss", subtype="notebook")
@@ -40,33 +32,13 @@ def prepare(app: Sphinx, config: Config) -> None:
 
 
 def hide_buttons(app: Sphinx, config: Config) -> None:
-    """Show no button that opens a notebook elsewhere before the repository has an address.
-
-    Parameters
-    ----------
-    app : Sphinx
-        Not used.
-    config : Config
-        Without ``repository_url`` its theme options lose ``launch_buttons``: the theme itself
-        would fail.
-    """
+    """Show no button that opens a notebook elsewhere while there is no address: the theme fails."""
     if not config.html_theme_options.get("repository_url"):
         config.html_theme_options.pop("launch_buttons", None)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the hook and make every warning end the build with status 1, after the last page.
-
-    Parameters
-    ----------
-    app : Sphinx
-        The application that loads this extension.
-
-    Returns
-    -------
-    dict
-        What Sphinx asks an extension about itself.
-    """
+    """Register the hook and make every warning end the build with status 1, after the last page."""
     app.keep_going = True
     # A collector looks at every object there is, and torch has one that warns when looked at.
     warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`", FutureWarning)

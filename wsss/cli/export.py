@@ -18,6 +18,9 @@ from wsss.cli.options import (
 from wsss.errors import InputError
 from wsss.paper import Cell, get_table
 
+CHUNK = 64
+"""Photos that are read and predicted at once."""
+
 
 def export_voc_test(
     table: Annotated[str, typer.Argument(help="table1 ... table7 or claim13: whose segmenter.")],
@@ -46,8 +49,9 @@ def export_voc_test(
 
     from wsss.data.voc import VocFolder
     from wsss.pipeline import Pipeline
+    from wsss.portable import SavedSegmenter
     from wsss.stages import PhotoFolder
-    from wsss.submission import predict_full_size, voc_numbers, write_submission
+    from wsss.submission import voc_numbers, write_submission
 
     photos = VocFolder(data)  # as they are: the server wants label maps of their size
     # All are decoded now, for a damaged one must not be found when the training is done.
@@ -65,11 +69,17 @@ def export_voc_test(
     numbers = voc_numbers(lab.source.classes)  # others are refused before any training
     segmenter = lab.segmenter(cell.recipe, rng_seed)
     lab.run([segmenter])
-    model, side = segmenter.load(lab.store), lab.source.longest_side
-    protocol = lab.protocol(cell.recipe, testing)
-
-    predicted = predict_full_size(model, photos, list(sizes), protocol, longest_side=side)
-    label_maps = ((image_id, numbers[labels]) for image_id, labels in predicted)
+    folder, protocol = lab.source, lab.protocol(cell.recipe, testing)
+    saved = SavedSegmenter(segmenter.load(lab.store), folder.classes, folder.longest_side)
+    ids = list(sizes)
+    chunks = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+    label_maps = (
+        (image_id, numbers[labels])
+        for chunk in chunks
+        for image_id, labels in zip(
+            chunk, saved.predict(list(map(photos.image, chunk)), protocol), strict=True
+        )
+    )
     archive = write_submission(label_maps, sizes, out)
     typer.echo(f"{archive}: {len(sizes)} label maps, checked")
 

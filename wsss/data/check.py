@@ -129,11 +129,6 @@ class FolderReport:
         return tuple(str(each) for each in self.findings if each.level == "error")
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is suspicious, a line each."""
-        return tuple(str(each) for each in self.findings if each.level == "warning")
-
-    @property
     def ok(self) -> bool:
         """Whether nothing needs to be solved."""
         return not self.problems
@@ -148,7 +143,8 @@ class FolderReport:
                 lines += [f"{word}: {each}" for each in alike[:SHOWN]]
                 if number > SHOWN:
                     lines.append(f"{word}: {number - SHOWN} more of these; --json names them all")
-        warned = f" and {len(self.warnings)} warnings" if self.warnings else ""
+        warnings = sum(each.level == "warning" for each in self.findings)
+        warned = f" and {warnings} warnings" if warnings else ""
         number = len(self.problems)
         lines.append(
             f"{self.root}: {number or 'no'} problem{'' if number == 1 else 's'}{warned} in "

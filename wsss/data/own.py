@@ -132,10 +132,6 @@ def adopt_photos(
     leave_out : sequence of Path
         Folders that hold no photos, though they may lie among them; `out` and `masks` are such.
 
-    Returns
-    -------
-    Understood
-
     Raises
     ------
     InputError

@@ -135,10 +135,6 @@ def pack(path: Path, arrays: Iterable[np.ndarray], *, runs: bool = False) -> Pac
     runs : bool
         Store runs of equal values, of label maps, uint8.
 
-    Returns
-    -------
-    PackedArrays
-
     Raises
     ------
     InputError

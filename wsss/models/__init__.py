@@ -14,7 +14,7 @@ from wsss.models.loading import Reader, load_trunk, load_weights
 from wsss.models.network import Head, Network, parameter_groups
 from wsss.models.weights import locate
 
-__all__ = ["NETWORKS", "Head", "Network", "get_model", "network_title", "parameter_groups"]
+__all__ = ["NETWORKS", "Head", "Network", "get_model", "network_entry", "parameter_groups"]
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,6 @@ NETWORKS = {
 """Networks by name; one more is one entry."""
 
 
-def network_title(name: str) -> str:
-    """Name a network as people do, say "SqueezeNet 1.1".
-
-    Examples
-    --------
-    >>> network_title("squeezenet1_1"), sorted(NETWORKS)[-1]
-    ('SqueezeNet 1.1', 'vgg16_scenes')
-    """
-    return NETWORKS[name].title if name in NETWORKS else name
-
-
 def network_entry(name: str) -> NetworkEntry:
     """Find what is known of a network by its name.
 
@@ -78,8 +67,8 @@ def network_entry(name: str) -> NetworkEntry:
 
     Examples
     --------
-    >>> network_entry("vgg16").title
-    'VGG16'
+    >>> network_entry("squeezenet1_1").title, sorted(NETWORKS)[-1]
+    ('SqueezeNet 1.1', 'vgg16_scenes')
     """
     if name not in NETWORKS:
         raise InputError(f"unknown network {name!r}; choose one of {', '.join(sorted(NETWORKS))}")

@@ -12,6 +12,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
+from wsss.pages.tables import plain
 from wsss.pages.text import signed, spread
 from wsss.pages.verdict import Judgement, judge
 from wsss.paper import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison, Testing
@@ -309,10 +310,6 @@ def _badge(verdict: str) -> str:
 
 
 def _plain(lines: pd.DataFrame, name: str) -> Styler:
-    """Text to the left, without the index; a fixed name keeps a page the same from run to run."""
-    return (
-        lines.style.hide(axis="index")
-        .set_uuid(name)
-        .set_properties(**{"text-align": "left", "vertical-align": "top"})
-        .set_table_styles([{"selector": "th", "props": "text-align: left"}])
-    )
+    """Text to the left."""
+    shown = plain(lines, name).set_properties(**{"text-align": "left", "vertical-align": "top"})
+    return shown.set_table_styles([{"selector": "th", "props": "text-align: left"}])

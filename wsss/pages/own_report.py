@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from wsss.files import write_text
 from wsss.inference import predict
-from wsss.models import NETWORKS
+from wsss.models import network_entry
 from wsss.pages.seeds import figure1
 from wsss.pages.style import (
     SMALL,
@@ -160,7 +160,7 @@ def _losses(lab: Pipeline, stages: Sequence[Classifier | Segmenter]) -> Figure:
     for ax, stage in zip(axes, stages, strict=True):
         history = json.loads((lab.store.folder(stage) / "history.json").read_text())
         ax.plot(range(1, len(history["loss"]) + 1), history["loss"], marker="o", ms=3)
-        tidy(ax, f"{stage.name}, {NETWORKS[stage.network.name].title}", "epoch")
+        tidy(ax, f"{stage.name}, {network_entry(stage.network.name).title}", "epoch")
     axes[0].set_ylabel("loss", fontsize=SMALL)
     figure.tight_layout()
     return figure

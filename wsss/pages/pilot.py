@@ -44,10 +44,6 @@ def figure2(lab: Pipeline, *, ratio: float = 0.3, indices: Sequence[int] = (0, 1
         Share of the foreground that is turned to background (Table 1: 0.1, 0.2, 0.3).
     indices : sequence of int
         Images of the pilot's split, one row each.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     noisy = lab.labels(PilotRecipe(ratio, 2), lab.rng_seeds[0])
     images = lab.images(lab.profile.pilot.split)

@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from wsss.inference import predict
+from wsss.models import network_entry
 from wsss.pages.style import (
     aspects,
     colour_labels,
     label_entries,
     legend,
     new_panels,
-    segmenter_of,
     show,
 )
 from wsss.paper import EVERYTHING, Recipe
@@ -46,14 +46,10 @@ def figure5(
         of the profile; those whose networks the profile lacks are left out.
     indices : sequence of int
         Validation images, one row each.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     shown = {
-        f"{segmenter_of(lab, part)}\n{title}": replace(seeds, segmenter=part)
-        for part in lab.profile.segmenter.networks
+        f"{network_entry(network.name).title}\n{title}": replace(seeds, segmenter=part)
+        for part, network in lab.profile.segmenter.networks.items()
         for title, seeds in recipes.items()
     }
     return draw_predictions(lab, _segmenters(lab, shown), indices)
@@ -97,10 +93,6 @@ def compare_predictions(
         the first and the last are compared; if there is only one, it is compared with the truth.
     index : int
         Which image.
-
-    Returns
-    -------
-    Slider
     """
     models = _segmenters(lab, recipes)
     lab.run([*models.values(), lab.images("val")])

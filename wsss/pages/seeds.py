@@ -45,10 +45,6 @@ def figure1(lab: Pipeline, *, part: Part = "plain", indices: Sequence[int] = (0,
         Whose maps.
     indices : sequence of int
         Training images, one group of columns each.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     cams = lab.cams(part, "multi", lab.rng_seeds[0])
     rules = [lab.profile.seeds.rule(letter) for letter in ("T", "C")]

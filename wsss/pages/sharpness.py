@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 from scipy import stats
 
-from wsss.pages.claims import ClaimResult, judge_claims
 from wsss.pages.style import BLUE, GREY, ORANGE, SMALL, WIDTH, tidy
 from wsss.pages.tables import plain
 from wsss.pages.text import signed, spread
@@ -51,11 +50,6 @@ def _questions() -> tuple[Claim, ...]:
 
 
 QUESTIONS = _questions()
-
-
-def judge_sharpness(lab: Pipeline) -> list[ClaimResult]:
-    """Judge the questions of `QUESTIONS`; see `wsss.pages.claims.judge_claims`."""
-    return judge_claims(lab, QUESTIONS)
 
 
 def by_sharpness(scores: pd.DataFrame, row: str, figure: str = "miou") -> pd.DataFrame:

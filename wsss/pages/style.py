@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
 from wsss.data.pictures import voc_palette
-from wsss.models import network_title
+from wsss.models import network_entry
 from wsss.paper import Part, Recipe
 from wsss.pipeline import Pipeline
 from wsss.stages import AnyCams, Cams
@@ -192,12 +192,7 @@ def _colour(label: int) -> ColorType:
 
 def network_of(lab: Pipeline, part: Part) -> str:
     """Name the network that plays a part for CAMs: its maps are what pictures show."""
-    return network_title(lab.profile.classifier.networks[part].name)
-
-
-def segmenter_of(lab: Pipeline, part: Part) -> str:
-    """Name the network that plays a part as the segmenter."""
-    return network_title(lab.profile.segmenter.networks[part].name)
+    return network_entry(lab.profile.classifier.networks[part].name).title
 
 
 def scale_of(cams: AnyCams) -> str:

@@ -114,10 +114,6 @@ def judge(
     naught : float, optional
         How large a difference counts as none; without it nothing is "none to speak of".
 
-    Returns
-    -------
-    Judgement
-
     Examples
     --------
     >>> judge(np.array([[1.0, 1.2, 0.9], [-1.0, -1.1, -1.2]]), (0, np.inf)).verdict

@@ -31,6 +31,7 @@ from wsss.training.tasks import classifier_loss, classifier_sample
 
 TRAINED = ("model.pt", "history.json")
 """What `train_network` leaves in a folder."""
+_look_once = cache(locate)  # once a process: to read a file of weights may take a second
 
 
 class NetworkSpec(Spec):
@@ -92,12 +93,6 @@ class NetworkSpec(Spec):
             return get_model(
                 self.name, head=head, num_classes=num_classes, weights=source, width=self.width
             )
-
-
-@cache
-def _look_once(weights: str) -> Path:
-    """Look for a file of weights, once a process: to read it all may take a second."""
-    return locate(weights)
 
 
 def refuse_to_start(

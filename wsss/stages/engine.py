@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+from wsss.errors import require_writable
 from wsss.progress import heard_by
 from wsss.stages.progress import Progress
 from wsss.stages.schedule import Task, graph, together
@@ -80,7 +81,7 @@ def run(
     todo = graph(goals, store.done)
     if not todo:
         return
-    store.require_writable()
+    require_writable(store.runs, "results", by="--runs or WSSS_RUNS")
     if scheduler is None and not visible_gpus():  # said now, not after hours of other stages
         for stage in todo:
             require_precision(stage.precision or "32-true")

@@ -32,6 +32,7 @@ class Scenes(Stage):
     (('train', 'val', 'pilot'), True)
     """
 
+    reads_what_is_given = True
     stage: Literal["scenes"] = "scenes"
     version: Literal[1] = 1
     drawing_version: int = DRAWING_VERSION
@@ -40,11 +41,6 @@ class Scenes(Stage):
     pilot: int = 80
     rng_seed: int = 1
     look: SceneLook = SceneLook()
-
-    @property
-    def reads_what_is_given(self) -> bool:
-        """Yes, as images are made of them."""
-        return True
 
     def compute(self, folder: Path, store: Results) -> None:
         """Draw and write them."""
@@ -104,6 +100,7 @@ class PhotoFolder(Stage):
     ('unread', 'photos')
     """
 
+    reads_what_is_given = True
     stage: Literal["photos"] = "photos"
     version: Literal[1] = 1
     fingerprint: str
@@ -113,11 +110,6 @@ class PhotoFolder(Stage):
     difficult: Difficult = "keep"
     longest_side: int | None = None
     subset: Subset | None = None
-
-    @property
-    def reads_what_is_given(self) -> bool:
-        """Yes."""
-        return True
 
     def compute(self, folder: Path, store: Results) -> None:
         """Make sure that the data folder at hand is the one described."""
@@ -244,15 +236,11 @@ class Images(Stage):
     'scenes'
     """
 
+    reads_what_is_given = True
     stage: Literal["images"] = "images"
     version: Literal[1] = 1
     source: Source
     split: str
-
-    @property
-    def reads_what_is_given(self) -> bool:
-        """Yes."""
-        return True
 
     def compute(self, folder: Path, store: Results) -> None:
         """Decode every image, and the masks if all are there: training needs none."""

@@ -82,7 +82,7 @@ class Saliency(Stage):
         return "U2-Net-p" if self.border is None else "distance from the border's colours"
 
     @property
-    def reads_what_is_given(self) -> bool:
+    def reads_what_is_given(self) -> bool:  # pyright: ignore
         """Whether these are maps of the data folder."""
         return self.maps_sha256 is not None
 
@@ -229,4 +229,4 @@ def check_maps(data: Path) -> tuple[list[str], list[str]]:
     for each in sorted(checked):
         with suppress(InputError):  # a damaged image: said there, too
             sizes[each] = folder.size(each)
-    return notes, problems + check_saliency(maps, sizes, sizes.values())
+    return notes, problems + check_saliency(maps, sizes)

@@ -256,6 +256,7 @@ class GivenSeeds(Stage):
     wsss.errors.InputError: only a folder of photos (--data) has seeds to read
     """
 
+    reads_what_is_given = True
     stage: Literal["given_seeds"] = "given_seeds"
     version: Literal[1] = 1
     images: Images
@@ -271,11 +272,6 @@ class GivenSeeds(Stage):
         return cls(
             images=images, method=method, sha256=maps_fingerprint(data / SEEDS / method, ids)
         )
-
-    @property
-    def reads_what_is_given(self) -> bool:
-        """Yes."""
-        return True
 
     def compute(self, folder: Path, store: Results) -> None:
         """Read one seed an image, numbered and shrunk as masks are."""

@@ -80,6 +80,9 @@ class Stage(Spec):
     on_gpu: ClassVar[bool] = False
     """Whether it uses a GPU where there is one; one such stage at a time runs on each."""
 
+    reads_what_is_given: ClassVar[bool] = False
+    """Whether it reads what the user gave, and nothing that was trained; such come first."""
+
     @cached_property
     def identity(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
@@ -97,11 +100,6 @@ class Stage(Spec):
         that too.
         """
         return list(_stages_in(self))
-
-    @property
-    def reads_what_is_given(self) -> bool:
-        """Whether it reads what the user gave, and nothing that was trained; such come first."""
-        return False
 
     def look_ahead(self, store: Results) -> None:
         """Refuse what it will lack, once all that is given was read and before any training."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from wsss.errors import InputError, require_writable, room_told
+from wsss.errors import InputError, room_told
 from wsss.files import find_damage, flush_names, seal
 from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
@@ -97,10 +97,6 @@ class Store:
         if self._data is None:
             raise InputError("this profile reads photos: name their folder by --data or WSSS_DATA")
         return self._data
-
-    def require_writable(self) -> None:
-        """Make the run folder; `InputError` if nothing can be written there."""
-        require_writable(self.runs, "results", "--runs or WSSS_RUNS")
 
     def path(self, stage: Stage) -> Path:
         """Where the result of a stage lies, or will."""

@@ -80,10 +80,6 @@ def fit(
     names : sequence of str, optional
         Of the samples, to name those whose loss is not finite.
 
-    Returns
-    -------
-    History
-
     Raises
     ------
     InputError
