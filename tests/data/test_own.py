@@ -272,6 +272,26 @@ def test_a_disk_without_links_gets_copies(ten, tmp_path, rng, monkeypatch):
     assert not stored.is_symlink()
 
 
+def test_what_is_there_already_is_not_written_again(ten, tmp_path, rng):
+    """So that another process that reads it never finds it missing, nor with other bytes."""
+    Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).save(ten / "p8.jpg")
+    (ten / "p8.png").unlink()
+    labels, stored = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5), tmp_path / "data"
+    inodes = []
+    for _ in range(2):
+        adopt_photos(ten, stored, labels=labels)
+        found = sorted((stored / "JPEGImages").iterdir())
+        inodes.append([path.lstat().st_ino for path in found])
+    assert inodes[0] == inodes[1]
+    (stored / "JPEGImages" / "p1.png").write_bytes(b"damaged")
+    Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).save(ten / "p2.png")
+    (ten / "p8.jpg").rename(tmp_path / "p8.jpg")
+    (ten / "p8.jpg").symlink_to(tmp_path / "p8.jpg")
+    understood = adopt_photos(ten, stored, labels=labels)
+    for image_id, path in understood.files.items():
+        assert np.array_equal(VocFolder(stored).image(image_id), read_image(path))
+
+
 def test_columns_number_the_masks(ten, tmp_path):
     """A column that no photo shows keeps its number, so that the masks keep theirs."""
     rows = ["0,1,0", "0,0,1"] * 5

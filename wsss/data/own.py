@@ -174,7 +174,8 @@ def adopt_photos(
         path = out / "ImageSets" / "Segmentation" / f"{split}.txt"
         write_text(path, "".join(f"{each}\n" for each in chosen))
     for old in (out / "SegmentationClass").glob("*.png"):
-        old.unlink()
+        if old.stem not in with_mask:
+            old.unlink()
     notes = [*_not_read(photos), *_take_masks(VocFolder(out), with_mask)]
     return Understood(found, ways, classes, shown, train, held, frozenset(with_mask), tuple(notes))
 
@@ -230,22 +231,34 @@ def _not_read(folder: Path) -> Iterator[str]:
 def _take(path: Path, folder: Path, image_id: str) -> None:
     """Link a JPEG that need not be turned; store any other photo as a PNG, pixel for pixel."""
     jpeg, png = folder / f"{image_id}.jpg", folder / f"{image_id}.png"
-    jpeg.unlink(missing_ok=True)
-    png.unlink(missing_ok=True)
     pixels = read_image(path, turned=True)
     height, width = pixels.shape[:2]
     if min(height, width) < 2 or max(height, width) > LONGEST * min(height, width):
         raise InputError(f"{path}: {width} x {height} pixels; such a photo cannot be learnt from")
     with opened("image", path) as stored:
         as_it_is = stored.format == "JPEG" and stored.getexif().get(TURNED, 1) == 1
-    if as_it_is:
-        try:
-            jpeg.symlink_to(path.resolve())
-        except OSError:  # not every disk has links
-            shutil.copyfile(path, jpeg)
-    else:
-        with atomic_write(png) as aside:
-            save(Image.fromarray(pixels), aside, format="PNG")
+    if not as_it_is:
+        jpeg.unlink(missing_ok=True)
+        if not _holds(png, pixels):
+            with atomic_write(png) as aside:
+                save(Image.fromarray(pixels), aside, format="PNG")
+        return
+    png.unlink(missing_ok=True)
+    if jpeg.is_symlink() and jpeg.resolve() == path.resolve():
+        return
+    jpeg.unlink(missing_ok=True)
+    try:
+        jpeg.symlink_to(path.resolve())
+    except OSError:  # not every disk has links
+        shutil.copyfile(path, jpeg)
+
+
+def _holds(path: Path, pixels: np.ndarray) -> bool:
+    """Whether a picture is there already: another Pillow would write other bytes of the same."""
+    try:
+        return np.array_equal(read_image(path), pixels)
+    except InputError:
+        return False
 
 
 def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) -> set[str]:

@@ -60,6 +60,21 @@ def by_sharpness(scores: pd.DataFrame, row: str, figure: str = "miou") -> pd.Dat
     return pd.DataFrame(table[counts == counts.max()].dropna(axis=1))
 
 
+def answer(labs: Sequence[tuple[str, pd.DataFrame]]) -> Markdown:
+    """Say in a sentence which s has the largest mean, and what it gains over the paper's s = 1."""
+    told = []
+    for name, tables in _shown(labs):
+        means = {ROWS[row]: table.mean() for row, table in tables.items() if "1" in table}
+        best = ", ".join(f"{mean.idxmax()} with {count} seeds" for count, mean in means.items())
+        low, *_, high = sorted(mean.max() - mean["1"] for mean in means.values())
+        many = max(len(table) for table in tables.values())
+        told.append(
+            f"On {name} ({many} random seeds) it is {best}, over the paper's s = 1 a gain of "
+            f"{low:.1f} to {high:.1f} mIoU."
+        )
+    return Markdown(f"**Which s has the largest mean? {' '.join(told)}**")
+
+
 def tell_sharpness(scores: pd.DataFrame) -> Markdown:
     """Say for each number of seeds which s is best, by how much, and which are as good."""
     lines = []
