@@ -44,7 +44,7 @@ def npy(folder: Path) -> Path:
 
 def irn(folder: Path) -> Path:
     seed = np.array([[0, 3, 255], [3, 3, 0]], np.uint8)
-    write_dict_seed(folder / "a.npy", seed, [3])
+    write_dict_seed(folder / "a.npy", seed, [3], "irn")
     return folder / "a.npy"
 
 

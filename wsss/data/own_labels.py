@@ -189,7 +189,7 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
         named[name] = row
     titles = [*header[:at], *header[at + 1 :]]
     if all(cell.lower() in BINARY for row in named.values() for cell in row):
-        if len(titles) == 1 and titles[0].lower() in NO_CLASSES:
+        if named and len(titles) == 1 and titles[0].lower() in NO_CLASSES:
             raise InputError(
                 f"{path}: {titles[0]!r} over 0 and 1; call the column as the class, or write names"
             )
