@@ -60,6 +60,18 @@ def by_sharpness(scores: pd.DataFrame, row: str, figure: str = "miou") -> pd.Dat
     return pd.DataFrame(table[counts == counts.max()].dropna(axis=1))
 
 
+def whole(scores: pd.DataFrame) -> list[int]:
+    """List the random seeds of which every cell of the table is there.
+
+    Examples
+    --------
+    >>> whole(pd.DataFrame({"rng_seed": [0] * 18 + [1] * 6}))
+    [0]
+    """
+    counts = scores.groupby("rng_seed").size()
+    return [int(rng_seed) for rng_seed in counts.index[counts == len(TABLE.cells)]]
+
+
 def answer(labs: Sequence[tuple[str, pd.DataFrame]]) -> Markdown:
     """Say in a sentence which s has the largest mean, and what it gains over the paper's s = 1."""
     told = []
