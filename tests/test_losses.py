@@ -596,7 +596,7 @@ def test_transforms_of_functions(batch) -> None:
     torch.testing.assert_close(twice(small), expected(small))
 
 
-def test_class_weights_alone_can_be_mapped_over(batch) -> None:
+def test_factors_alone_can_be_mapped_over(batch) -> None:
     logits, seeds = batch
     weights = torch.rand(3, logits.shape[1], generator=torch.Generator().manual_seed(0))
 
@@ -604,6 +604,12 @@ def test_class_weights_alone_can_be_mapped_over(batch) -> None:
         return weighted_selective_loss(logits, seeds, class_weights=factors)
 
     torch.testing.assert_close(torch.func.vmap(one)(weights), torch.stack([*map(one, weights)]))
+
+    def other(factors: Tensor) -> Tensor:
+        return weighted_selective_loss(logits, seeds, priors=factors)
+
+    priors = 1 + torch.rand(3, seeds.shape[1], generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(torch.func.vmap(other)(priors), torch.stack([*map(other, priors)]))
 
 
 @pytest.mark.parametrize("seeds_of", [1, 3])
@@ -626,9 +632,12 @@ def test_classes_that_are_ruled_out_cost_nothing(batch, seeds_of) -> None:
     [
         ({"priors": torch.ones(9)}, r"priors \(9,\) do not fit; give \("),
         ({"class_weights": torch.ones(2, 1)}, r"class_weights \(2, 1\) do not fit; give \("),
-        ({"class_weights": "learnt"}, "class_weights that ask for a gradient; they get none here"),
-        ({"priors": "learnt"}, "priors that ask for a gradient"),
-        ({"priors": "negative"}, "priors are -1 and more; none is negative"),
+        (
+            {"class_weights": "learnt"},
+            "class_weights ask for a gradient and get none here; detach them",
+        ),
+        ({"priors": "learnt"}, "priors ask for a gradient"),
+        ({"priors": "negative"}, "priors go down to -1; they are positive"),
     ],
 )
 def test_factors_that_cannot_be_used_are_refused(batch, given, says) -> None:

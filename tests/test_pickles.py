@@ -121,13 +121,20 @@ def test_a_pickle_that_asks_for_more_room_than_it_fills_is_refused_before_it_get
         read_arrays(io.BytesIO(raw))
 
 
-def test_a_tensor_claims_no_more_than_it_holds():
-    """Torch by itself would make room for the shape, here 4 TB."""
+@pytest.mark.parametrize(
+    ("offset", "size", "stride"),
+    [
+        (0, (10**12,), (1,)), (0, (10**12,), (0,)), (1000, (2,), (1,)), (1, (2,), (1,)),
+        (0, (2,), (3 * 10**8,)), (-1, (2,), (1,)), (0, (-1,), (1,)), (0, (2, 2), (1, 1)),
+    ],
+)  # fmt: skip
+def test_a_tensor_claims_no_more_than_it_holds(offset, size, stride):
+    """Torch by itself would make room for it, and show what lay there before."""
 
     class Claim:
         def __reduce__(self):
             storage = torch.zeros(2).storage()
-            return torch._utils._rebuild_tensor_v2, (storage, 0, (10**12,), (1,), False, {})
+            return torch._utils._rebuild_tensor_v2, (storage, offset, size, stride, False, {})
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # typed storages

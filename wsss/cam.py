@@ -195,6 +195,7 @@ def infer_cams(
     [(2, 9, 9)]
     """
     prepare(model)
+    present = present.astype(bool)  # 0 and 1 are no indices
     weight = model.classifier.weight.flatten(1)
     added = model.classifier.bias if bias else None
     cams: list[np.ndarray] = [np.empty(0)] * len(images)
@@ -205,9 +206,7 @@ def infer_cams(
         done += len(indices)
         features = model.trunk(network_input(model, [images[i] for i in indices], scale))
         for i, one in zip(indices, features, strict=True):
-            shown = torch.from_numpy(present[i].astype(bool)).to(
-                weight.device
-            )  # the rest is never computed
+            shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed
             cam = class_activation_maps(
                 one[None],
                 weight[shown],

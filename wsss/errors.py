@@ -80,7 +80,7 @@ def _told(error: Exception) -> str | None:
         return _no_room(getattr(error, "filename", None))
     text = str(error)
     if isinstance(error, MemoryError) or "out of memory" in text:
-        return "out of memory; in trainings WSSS_MICRO_BATCH=4 puts fewer samples in at once"
+        return "out of memory; in trainings WSSS_MICRO_BATCH=4 puts fewer samples through at once"
     return text if isinstance(error, InputError | OSError) else None
 
 

@@ -133,7 +133,7 @@ def _files(folder: Path, leave_out: Collection[str] = ()) -> list[Path]:
 
 
 def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Path]:
-    """List the files of a folder and its sub-folders, linked ones too; none of what is hidden.
+    """List the files of a folder and its sub-folders, linked ones too, each once; no hidden ones.
 
     Parameters
     ----------
@@ -151,21 +151,23 @@ def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Pa
     ...     [path.name for path in files_below(Path(name), {".jpg"})]
     ['a.jpg', 'b.JPG']
     """
-    found = []
-    for here, folders, names in os.walk(folder, followlinks=True):
-        inside = Path(here).relative_to(folder).parents
-        above = {Path(here).resolve(), *((folder / each).resolve() for each in inside)}
-        folders[:] = [  # a link to what is above would be walked in circles
-            each for each in folders if not _aside(each) and Path(here, each).resolve() not in above
-        ]
-        found += [Path(here, each) for each in names if not _aside(each)]
+    found, seen, starts = [], set(), [folder]
+    for start in starts:  # it grows: a folder that is linked counts where it really is, and once
+        for here, folders, names in os.walk(start):
+            if (where := Path(here).resolve()) in seen:
+                folders.clear()
+                continue
+            seen.add(where)
+            folders[:] = [each for each in sorted(folders) if not _of_system(each)]
+            starts += [path for each in folders if (path := Path(here, each)).is_symlink()]
+            found += [Path(here, each) for each in names if not _of_system(each)]
     return sorted(
         path for path in found
         if (endings is None or path.suffix.lower() in endings) and path.is_file()
     )  # fmt: skip
 
 
-def _aside(name: str) -> bool:
+def _of_system(name: str) -> bool:
     """Whether a system keeps a file or folder so called for itself."""
     return name.startswith(".") or name in ("@eaDir", "Thumbs.db", "desktop.ini")
 

@@ -62,7 +62,9 @@ class Protocol:
     def __post_init__(self) -> None:
         """Check the scales."""
         if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
-            raise InputError(f"Protocol: scales {self.scales}; give at least one, all positive")
+            raise InputError(
+                f"Protocol: scales {self.scales}; give at least one, all finite and positive"
+            )
 
 
 SCALES = (0.75, 1.0, 1.25)

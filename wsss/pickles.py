@@ -140,10 +140,12 @@ def _tensor(
     stride: tuple[int, ...],
     *_: Any,
 ) -> NDArray[Any]:
-    """Build a tensor's array; torch itself would make room for more than there is."""
+    """Build a tensor's array; torch itself would make room for more than there is, and show it."""
     # Its public form warns that typed storages are to go.
     stored, empty = storage._untyped_storage, torch.tensor([], dtype=storage.dtype)
-    if prod(size) > (count := stored.nbytes() // empty.itemsize):
+    count = stored.nbytes() // empty.itemsize
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if min(offset, *size, *stride) < 0 or prod(size) > count or (prod(size) and last >= count):
         raise _RefusedError(f"{count} values are no tensor of shape {tuple(size)}")
     return empty.set_(stored, offset, size, stride).contiguous().numpy()
 

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate, pad
 from wsss.data.labels import require_classes
 from wsss.data.pictures import shrink
 from wsss.errors import InputError
-from wsss.files import atomic_write, find_damage, seal, write_text
+from wsss.files import atomic_write, files_below, find_damage, seal, write_text
 from wsss.inference import Protocol, infer_logits, predict
 from wsss.models import NETWORKS, Network, get_model
 from wsss.models.loading import read_state_dict, write_state
@@ -111,7 +111,8 @@ def save_segmenter(
     write_state(state, folder / WEIGHTS)
     about = {"network": name, "classes": list(classes), "longest_side": longest_side}
     write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
-    seal(folder)
+    others = {path.name for path in files_below(folder)} - {WEIGHTS, ABOUT}  # say, an export
+    seal(folder, leave_out=others)
 
 
 def load_segmenter(folder: str | Path) -> SavedSegmenter:

@@ -93,9 +93,9 @@ def test_seeds_go_out_as_dictionaries_and_come_back(tmp_path):
 
 def test_odd_requests_are_one_line(tmp_path):
     with pytest.raises(InputError, match=r"--val 1\.5: give a share between 0 and 1"):
-        wsss("train", tmp_path, "--out", tmp_path, "--val", "1.5")
+        wsss("train", tmp_path, "--out", tmp_path / "out", "--val", "1.5")
     with pytest.raises(InputError, match="--types X: give T, C or TC"):
-        wsss("seeds", tmp_path, "--out", tmp_path, "--types", "X")
+        wsss("seeds", tmp_path, "--out", tmp_path / "out", "--types", "X")
 
 
 def test_predict_with_probabilities_and_crf(tmp_path, rng):
@@ -169,8 +169,11 @@ def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):
             ):
                 function(wrong)
     (tmp_path / "model" / ".DS_Store").touch()
-    (tmp_path / "model" / "model.onnx").touch()  # where people put it
-    assert load_segmenter(tmp_path / "model").classes == saved.classes
+    onnx = tmp_path / "model" / "model.onnx"  # where people put it, and write it again
+    for content in (b"one", b"two"):
+        onnx.write_bytes(content)
+        assert load_segmenter(tmp_path / "model").classes == saved.classes
+        save_segmenter(network, "squeezenet1_1", ["owl", "rail"], 40, tmp_path / "model")
     weights = tmp_path / "model" / "model.pt"
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1

@@ -232,7 +232,9 @@ def test_results_and_masks_may_lie_among_the_photos():
         assert not ready
 
 
-@pytest.mark.parametrize(("photo_folder", "out"), [(".", "out"), (".", "."), ("photos", ".")])
+@pytest.mark.parametrize(
+    ("photo_folder", "out"), [(".", "out"), ("photos", "photos/out"), ("photos", ".")]
+)
 def test_the_same_command_goes_on_wherever_out_lies(photo_folder, out):
     """What the first call left, links to photos among it, is no photo to the second."""
     for number in range(10):
@@ -243,6 +245,22 @@ def test_the_same_command_goes_on_wherever_out_lies(photo_folder, out):
     found = [wsss("train", photo_folder, "--out", out) for _ in range(2)]
     assert found[0] == found[1]
     assert "10 photos, 8 to learn from and 2 held out; 2 classes: " in found[1][0]
+
+
+@pytest.mark.parametrize("name", [".", "data", "masks", "model", "runs", "seeds"])
+@pytest.mark.parametrize("command", ["train", "seeds"])
+def test_photos_are_not_where_results_are_written(name, command):
+    """Else they would be replaced: by links to themselves, or by masks."""
+    for number in range(10):
+        photo(f"{'owl' if number < 5 else 'rail'}/p{number}.png")
+    if name != ".":
+        Path("photos").rename(name)
+    folder = "photos" if name == "." else f"{name}/owl/.."
+    before = {path: path.read_bytes() for path in Path.cwd().rglob("*.png")}
+    told, ready = wsss(command, folder, "--out", "photos" if name == "." else ".")
+    assert "lies where results are written (" in told
+    assert not ready
+    assert {path: path.read_bytes() for path in Path.cwd().rglob("*.png")} == before
 
 
 def nothing():

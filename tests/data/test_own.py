@@ -175,7 +175,13 @@ def test_masks_of_a_few_photos_are_held_out_first(ten, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["p1\np2\n", "p1  1\np2  1\np3 -1\n", "p1.png\np2.png", "/JPEGImages/p1.jpg /S/p1.png\np2 x"],
+    [
+        "p1\np2\n",
+        "p1  1\np2  1\np3 -1\n",
+        "p1.png\np2.png",
+        "/JPEGImages/p1.jpg /S/p1_m.png\na/p2.png 1",
+        "p1\t1\n/a/p2",
+    ],
 )
 def test_lists_as_people_have_them(ten, tmp_path, text):
     labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
@@ -188,7 +194,7 @@ def test_lists_as_people_have_them(ten, tmp_path, text):
         adopt_photos(ten, tmp_path / "data", labels=labels, val=listed)
 
 
-@pytest.mark.parametrize("line", ["p1 2.png", "p1 2"])
+@pytest.mark.parametrize("line", ["p1 2.png", "p1 2", "p1 copy"])
 def test_a_name_with_a_space_is_not_the_photo_of_its_first_word(ten, tmp_path, line):
     labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
     (tmp_path / "val.txt").write_text(line)
@@ -212,6 +218,15 @@ def test_two_files_of_one_photo_are_refused(ten, tmp_path):
     (tmp_path / "masks" / "semantic" / "p1.PNG").rename(tmp_path / "masks" / "p1.PNG")
     found = adopt_photos(ten, tmp_path / "data", labels=labels, masks=tmp_path / "masks", val=0.1)
     assert found.val == ("p1",)  # the one at the photo's own path
+    (tmp_path / "masks" / "deep").mkdir()
+    (ten / "deep").mkdir()
+    (ten / "p2.png").rename(ten / "deep" / "p2.png")
+    for value, folder in ((1, "deep"), (2, ".")):  # the photo's path before its name alone
+        mask = np.full((6, 8), value, np.uint8)
+        write_mask_png(tmp_path / "masks" / folder / "p2.png", mask)
+    found = adopt_photos(ten, tmp_path / "data", labels=labels, masks=tmp_path / "masks", val=0.2)
+    assert "deep_p2" in found.val
+    assert VocFolder(tmp_path / "data").mask("deep_p2").max() == 1
     labels.write_text(labels.read_text() + "\np1.png,1,0\n")
     with pytest.raises(InputError, match=r"'p1.png' is a photo that has a row already"):
         adopt_photos(ten, tmp_path / "data", labels=labels)
@@ -236,7 +251,7 @@ def test_xml_lies_as_the_photos_do_or_side_by_side(tmp_path, rng):
 @pytest.mark.parametrize("header", ["file,label", "file,Class"])
 def test_a_column_of_numbers_is_no_class_called_label(ten, tmp_path, header):
     labels = table(tmp_path / "labels.csv", ["1", "0"] * 5, header=header)
-    with pytest.raises(InputError, match="over 0 and 1; call the column as the class"):
+    with pytest.raises(InputError, match="one column of 0 and 1; give it the class's name"):
         adopt_photos(ten, tmp_path / "data", labels=labels)
     labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5, header="file,id,owl")
     with pytest.raises(InputError, match="a class cannot be called 'id'"):
@@ -251,10 +266,11 @@ def test_photos_are_found_where_people_have_them(ten, tmp_path, rng):
     (tmp_path / "elsewhere").mkdir()
     (ten / "p9.png").rename(tmp_path / "elsewhere" / "p9.png")
     (ten / "linked").symlink_to(tmp_path / "elsewhere")
+    (ten / "again").symlink_to(tmp_path / "elsewhere" / ".")
     (tmp_path / "elsewhere" / "circle").symlink_to(ten)
     Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).save(ten / "p8.jfif", format="JPEG")
     names = [path.relative_to(ten).as_posix() for path in find_photos(ten).values()]
-    assert sorted(names) == sorted(["linked/p9.png", *(f"p{n}.png" for n in range(9)), "p8.jfif"])
+    assert sorted(names) == sorted(["again/p9.png", *(f"p{n}.png" for n in range(9)), "p8.jfif"])
 
 
 def test_a_disk_without_links_gets_copies(ten, tmp_path, rng, monkeypatch):
@@ -270,6 +286,9 @@ def test_a_disk_without_links_gets_copies(ten, tmp_path, rng, monkeypatch):
     stored = tmp_path / "data" / "JPEGImages" / "p8.jpg"
     assert stored.read_bytes() == (ten / "p8.jpg").read_bytes()
     assert not stored.is_symlink()
+    inode = stored.stat().st_ino
+    adopt_photos(ten, tmp_path / "data", labels=labels)
+    assert stored.stat().st_ino == inode
 
 
 def test_what_is_there_already_is_not_written_again(ten, tmp_path, rng):
@@ -325,7 +344,7 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
     seeds = {name: rng.choice([0, 1, 2, 255], (6, 8)).astype(np.uint8) for name in found.train[:3]}
     for (name, seed), as_dict in zip(seeds.items(), (True, True, False), strict=True):
         if as_dict:
-            write_dict_seed(given / f"{name}.npy", seed, [1, 2], "irn")
+            write_dict_seed(given / f"{name}.NPY", seed, [1, 2], "irn")
         else:
             Image.fromarray(seed).save(given / f"{name}.png")
     assert adopt_seeds(given, data, found) == "seeds of irn for 3 of 8 photos to learn from"
@@ -339,7 +358,7 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
         Image.fromarray(wrong).save(given / f"{found.train[3]}.png")
         with pytest.raises(InputError, match=says):
             adopt_seeds(given, data, found)
-    (given / f"{found.train[0]}.npy").write_bytes(b"no array")
+    (given / f"{found.train[0]}.NPY").write_bytes(b"no array")
     with pytest.raises(InputError, match=r"not a readable \.npy") as caught:
         adopt_seeds(given, data, found)
     assert "\n" not in str(caught.value)

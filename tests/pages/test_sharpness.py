@@ -13,6 +13,7 @@ from wsss.pages.sharpness import (
     QUESTIONS,
     ROWS,
     SHARPNESS,
+    answer,
     as_good,
     by_sharpness,
     figure_sharpness,
@@ -79,6 +80,17 @@ def test_the_slider_tells_what_each_s_brought() -> None:
         assert line.count(part) == len(ROWS)
         assert "photos" not in line
     assert slide_sharpness([]).data == "No score is recorded yet."
+
+
+def test_the_answer_is_the_largest_mean() -> None:
+    scores = made_up({"0": 0.0, "1": 1.0, "2": 3.0}, spread=0)
+    told = answer([("scenes", scores), ("photos", scores.query("row == @scores.row.iloc[0]"))]).data
+    assert "On scenes (5 random seeds) it is 2 with 2 seeds, 2 with 6 seeds, 2 with 12" in str(told)
+    assert (
+        "On photos (5 random seeds) it is 2 with 2 seeds, over the paper's s = 1 a gain of 2.0"
+        in (str(told))
+    )
+    assert answer([]).data == "No score is recorded yet."
 
 
 def test_each_number_of_seeds_is_asked_twice() -> None:

@@ -32,7 +32,7 @@ def prepare(app: Sphinx, config: Config) -> None:
 
 
 def hide_buttons(app: Sphinx, config: Config) -> None:
-    """Show no button that opens a notebook elsewhere while there is no address: the theme fails."""
+    """Show no button that opens a notebook elsewhere: without a repository's address it fails."""
     if not config.html_theme_options.get("repository_url"):
         config.html_theme_options.pop("launch_buttons", None)
 

@@ -97,8 +97,9 @@ def train(
     model. What was understood and about how long it takes is said first. With --masks the photos
     held out are scored; several --rng-seeds then tell how much of a difference is chance.
     """
-    from wsss.data.own import adopt_photos, adopt_seeds, written_to
+    from wsss.data.own import adopt_photos, adopt_seeds, require_apart, written_to
 
+    require_apart(photos, out)
     given = tuple(each.resolve().name for each in extra_seeds or ())
     if len(set(given)) < len(given):
         raise InputError(f"--extra-seeds: {', '.join(given)}; give the folders different names")
@@ -180,14 +181,15 @@ def seeds(
     """Make seeds (pseudo-masks) of all photos, without training a segmenter; by default twelve.
 
     OUT/seeds gets one folder a seed, with a file for each photo. Two classifiers are trained for
-    it. What --format irn or psa writes, that code reads in place of its CAMs, and wsss train
-    --extra-seeds.
+    it. What --format irn or psa writes is as that code keeps its CAMs; wsss train --extra-seeds
+    reads it, too.
     """
-    from wsss.data.own import adopt_photos, written_to
+    from wsss.data.own import adopt_photos, require_apart, written_to
     from wsss.paper import Recipe
     from wsss.pipeline import Pipeline
     from wsss.profiles import own
 
+    require_apart(photos, out)
     if not types or set(types) - set("TC"):
         raise InputError(f"--types {types}: give T, C or TC")
     understood = adopt_photos(photos, out / "data", labels=labels, val=0, leave_out=written_to(out))

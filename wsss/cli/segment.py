@@ -72,7 +72,8 @@ def predict(
     if masks_to.resolve() == photos.resolve():
         raise InputError(f"{masks_to}: the photos lie there; name another folder for the masks")
     saved = load_segmenter(model)
-    files = list(find_photos(photos, [masks_to, *written_to(model)]).values())
+    results = [*written_to(model), *(written_to(model.parent)[1:] if model.name == "model" else [])]
+    files = list(find_photos(photos, [masks_to, *results]).values())
     predict_files(saved, files, photos, masks_to, crf=crf, probabilities=probabilities)
     typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {numbered(saved.classes)}")
 
@@ -96,7 +97,7 @@ def evaluate(
     from wsss.metrics import iou, score
     from wsss.portable import load_segmenter
 
-    predicted = find_photos(masks, endings={".png"})
+    predicted = find_photos(masks, endings=[".png"], what="mask")
     pairs = named_like(ways_to_name(predicted, masks), truth, ".png")
     if not pairs:
         raise InputError(f"{masks} and {truth}: no PNG of the same name in both")
@@ -162,6 +163,7 @@ def predict_files(
     from wsss.files import atomic_write
     from wsss.inference import Protocol
     from wsss.training import on_accelerator
+    from wsss.training.precision import arithmetic
 
     on_accelerator(saved.network)
     protocol, taken = Protocol(crf=PRESETS["vgg16_test"]) if crf else None, set()
@@ -172,11 +174,12 @@ def predict_files(
         taken.add(mask)
         mask.parent.mkdir(parents=True, exist_ok=True)
         photo = read_image(path, turned=True)
-        (labels,) = saved.predict([photo], protocol)
-        write_mask_png(mask, labels)
-        if probabilities:
-            with atomic_write(mask.with_suffix(".npy")) as aside, aside.open("wb") as file:
-                np.save(file, saved.probabilities(photo).astype(np.float16))
+        with arithmetic("32-true"):  # the same on every machine
+            (labels,) = saved.predict([photo], protocol)
+            write_mask_png(mask, labels)
+            if probabilities:
+                with atomic_write(mask.with_suffix(".npy")) as aside, aside.open("wb") as file:
+                    np.save(file, saved.probabilities(photo).astype(np.float16))
 
 
 def numbered(classes: Sequence[str]) -> str:

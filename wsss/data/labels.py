@@ -142,7 +142,9 @@ def require_classes(names: Sequence[str], where: Path) -> None:
             f"{where}: name 1 to 254 foreground classes, each once, without background"
         )
     if "id" in names:
-        raise InputError(f"{where}: a class cannot be called 'id', as the images are; rename it")
+        raise InputError(
+            f"{where}: a class cannot be called 'id', as the images' column is; rename it"
+        )
 
 
 def read_header(path: Path) -> list[str]:

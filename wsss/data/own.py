@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import random
 import re
 import shutil
@@ -138,6 +139,8 @@ def adopt_photos(
         If there are no photos, one cannot be read, some have no label or the labels no photo, a
         mask does not fit, or none is left to learn from or to score.
     """
+    if out.resolve() in (photos.resolve(), *photos.resolve().parents):
+        raise InputError(f"{photos}: lies where results are written ({out}); name another folder")
     found = find_photos(photos, [out, *leave_out, *([masks] if masks else [])])
     ways = ways_to_name(found, photos)
     shown, classes = read_own_labels(found, photos, labels)
@@ -181,7 +184,7 @@ def adopt_photos(
 
 
 def written_to(out: Path) -> list[Path]:
-    """List where ``wsss train`` writes; `out` itself may be where the photos are.
+    """List where ``wsss train`` writes; photos may lie beside these folders, but not in them.
 
     Examples
     --------
@@ -191,8 +194,30 @@ def written_to(out: Path) -> list[Path]:
     return [out, *(out / each for each in ("data", "masks", "model", "runs", "seeds"))]
 
 
+def require_apart(photos: Path, out: Path) -> None:
+    """Refuse photos that lie where ``wsss train`` writes, as it would replace them.
+
+    Examples
+    --------
+    >>> require_apart(Path("photos"), Path("."))  # beside ./data and ./masks
+    >>> require_apart(Path("data", "JPEGImages"), Path("."))
+    Traceback (most recent call last):
+    wsss.errors.InputError: data/JPEGImages: lies where results are written (data); name ...
+    """
+    root = photos.resolve()
+    for each in written_to(out):
+        if each.resolve() in ((root,) if each == out else (root, *root.parents)):
+            raise InputError(
+                f"{photos}: lies where results are written ({each}); name another --out"
+            )
+
+
 def find_photos(
-    folder: Path, leave_out: Iterable[Path] = (), *, endings: Collection[str] = PICTURES
+    folder: Path,
+    leave_out: Iterable[Path] = (),
+    *,
+    endings: Collection[str] = PICTURES,
+    what: str = "photo",
 ) -> dict[str, Path]:
     """Find the photos of a folder and its sub-folders, by an id without spaces or slashes.
 
@@ -202,7 +227,7 @@ def find_photos(
         If there is no such folder, or no photo in it.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of photos")
+        raise InputError(f"{folder}: no such folder of {what}s")
     root = folder.resolve()
     others = {each.resolve() for each in leave_out} - {root, *root.parents}
     found: dict[str, Path] = {}
@@ -217,7 +242,7 @@ def find_photos(
         found[name] = path
     if not found:
         told = "; ".join([", ".join(endings) + " are read, in sub-folders too", *_not_read(folder)])
-        raise InputError(f"{folder}: no photo; {told}")
+        raise InputError(f"{folder}: no {what}; {told}")
     return found
 
 
@@ -246,11 +271,14 @@ def _take(path: Path, folder: Path, image_id: str) -> None:
     png.unlink(missing_ok=True)
     if jpeg.is_symlink() and jpeg.resolve() == path.resolve():
         return
-    jpeg.unlink(missing_ok=True)
+    if jpeg.is_file() and not jpeg.is_symlink() and filecmp.cmp(path, jpeg, shallow=False):
+        return
     try:
+        jpeg.unlink(missing_ok=True)
         jpeg.symlink_to(path.resolve())
     except OSError:  # not every disk has links
-        shutil.copyfile(path, jpeg)
+        with atomic_write(jpeg) as aside:
+            shutil.copyfile(path, aside)
 
 
 def _holds(path: Path, pixels: np.ndarray) -> bool:
@@ -282,11 +310,11 @@ def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
-        names, (name, _, mark), (first, *more) = [line], line.rpartition(" "), line.split()
-        if mark in ("0", "1", "-1"):
-            names += [name.strip()]
-        if all(Path(each).stem == Path(first).stem or each.isalpha() for each in more):
-            names += [first, Path(first).name, Path(first).stem]
+        (*before, mark), first = line.rsplit(None, 1), line.split()[0]
+        paths = [line, *(before if mark in ("0", "1", "-1") else [])]
+        if Path(first).suffix.lower() in PICTURES:  # whatever follows, a mask's path or a mark
+            paths += [first]
+        names = [name for each in map(Path, paths) for name in (str(each), each.name, each.stem)]
         which = next((each for each in map(plain, names) if each in ways), None)
         if which != plain(line) and mark == "-1":  # VOC's lists of a class name those without it
             continue
@@ -310,17 +338,17 @@ def named_like(ways: Mapping[str, str], folder: Path, *endings: str) -> dict[str
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    ranked: dict[str, list[tuple[int, bool, Path]]] = {}
+    ranked: dict[str, list[tuple[tuple[int, int, bool], Path]]] = {}
     for path in files_below(folder, endings):
         names = (plain(path.relative_to(folder).with_suffix("").as_posix()), plain(path.stem))
         if which := next((name for name in names if name in ways), None):
-            rank = endings.index(path.suffix.lower()), which != names[0]
-            ranked.setdefault(ways[which], []).append((*rank, path))
+            rank = endings.index(path.suffix.lower()), -which.count("/"), which != names[0]
+            ranked.setdefault(ways[which], []).append((rank, path))
     for files in ranked.values():
-        (*rank, best), *others = sorted(files)
-        if others and rank == [*others[0][:2]]:
-            raise InputError(f"{best} and {others[0][2]}: both are of one photo; leave one there")
-    return {image_id: min(files)[2] for image_id, files in ranked.items()}
+        (rank, best), *others = sorted(files)
+        if others and rank == others[0][0]:
+            raise InputError(f"{best} and {others[0][1]}: both are of one photo; leave one there")
+    return {image_id: min(files)[1] for image_id, files in ranked.items()}
 
 
 def _take_masks(folder: VocFolder, masks: Mapping[str, Path]) -> Iterator[str]:
@@ -366,7 +394,7 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
         count += path is not None
         if path is None:
             seed = np.full(size, 255, np.uint8)
-        elif path.suffix == ".npy":
+        elif path.suffix.lower() == ".npy":
             seed = folder.fitted(read_dict_seed(path, size), path, image_id)
         else:
             seed = folder.index_map(path, image_id)

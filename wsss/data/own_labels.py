@@ -191,7 +191,8 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
     if all(cell.lower() in BINARY for row in named.values() for cell in row):
         if named and len(titles) == 1 and titles[0].lower() in NO_CLASSES:
             raise InputError(
-                f"{path}: {titles[0]!r} over 0 and 1; call the column as the class, or write names"
+                f"{path}: one column of 0 and 1; give it the class's name as its title, or write "
+                "names in it"
             )
         return {
             name: [title for title, cell in zip(titles, row, strict=True) if BINARY[cell.lower()]]

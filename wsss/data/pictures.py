@@ -225,7 +225,9 @@ def unreadable(what: str, path: Path, error: BaseException) -> InputError:
         return InputError(f"{path}: no such {what}; add it or take its id out of the split")
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, PermissionError):
-        return InputError(f"{path}: no permission to read the {what}; change it and try again")
+        return InputError(
+            f"{path}: no permission to read the {what}; give it, and repeat the command"
+        )
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return InputError(f"{path}: the {what} is too large ({reason}); shrink it")
     return InputError(f"{path}: the {what} is damaged ({reason}); replace the file")

@@ -171,8 +171,8 @@ def _losses(
     _require_factors("priors", priors, seeds.shape[1:2], seeds.shape[:2])
     check = _readable(seeds) if check is None else check
     if priors is not None:
-        if check and (priors < 0).any():
-            raise InputError(f"priors are {priors.min().item():g} and more; none is negative")
+        if check and not transformed(priors) and not (priors > 0).all():
+            raise InputError(f"priors go down to {priors.min().item():g}; they are positive")
         priors = priors.expand(seeds.shape[:2])
     votes = count_votes(
         seeds, logits.shape[1], ignore_index=ignore_index, priors=priors, check=check
@@ -193,7 +193,7 @@ def _require_factors(name: str, factors: Tensor | None, *shapes: torch.Size) -> 
         fitting = " or ".join(str(tuple(shape)) for shape in shapes)
         raise InputError(f"{name} {tuple(factors.shape)} do not fit; give {fitting}")
     if factors.requires_grad:
-        raise InputError(f"{name} that ask for a gradient; they get none here, so detach them")
+        raise InputError(f"{name} ask for a gradient and get none here; detach them")
 
 
 def _nonzero(count: Tensor) -> Tensor:

@@ -194,9 +194,8 @@ class _VotedCrossEntropy(torch.autograd.Function):
         logits, votes, predicted, *parts = ctx.saved_tensors
         vote, bonus, weight = (part * grad_outputs[0] for part in parts)
         p = torch.softmax(logits, 1, dtype=vote.dtype)
-        if (
-            torch.is_grad_enabled() or transformed(logits) or transformed(votes)
-        ):  # say, to differentiate once more
+        mapped = transformed(logits) or transformed(votes)
+        if torch.is_grad_enabled() or mapped:  # say, to differentiate once more
             gradient = (p * weight - votes * vote).scatter_add(1, predicted, -bonus)
             return gradient.to(logits.dtype), *[None] * 5
         gradient = p.mul_(weight)

@@ -78,13 +78,14 @@ def answer(labs: Sequence[tuple[str, pd.DataFrame]]) -> Markdown:
     for name, tables in _shown(labs):
         means = {ROWS[row]: table.mean() for row, table in tables.items() if "1" in table}
         best = ", ".join(f"{mean.idxmax()} with {count} seeds" for count, mean in means.items())
-        low, *_, high = sorted(mean.max() - mean["1"] for mean in means.values())
+        gains = [mean.max() - mean["1"] for mean in means.values()]
         many = max(len(table) for table in tables.values())
         told.append(
             f"On {name} ({many} random seeds) it is {best}, over the paper's s = 1 a gain of "
-            f"{low:.1f} to {high:.1f} mIoU."
+            f"{min(gains):.1f} to {max(gains):.1f} mIoU."
         )
-    return Markdown(f"**Which s has the largest mean? {' '.join(told)}**")
+    answered = f"**Which s has the largest mean? {' '.join(told)}** Below is which are as good."
+    return Markdown(answered if told else NOTHING)
 
 
 def tell_sharpness(scores: pd.DataFrame) -> Markdown:
@@ -194,10 +195,14 @@ def slide_sharpness(labs: Sequence[tuple[str, pd.DataFrame]]) -> HTML | Markdown
     return HTML(
         f'<figure class="steps" data-at="{start}" style="margin:1rem 0"><style>'
         '.steps svg{width:100%;height:auto}.steps [id^="sharp-"]{display:none}'
-        f"{chosen}{{display:revert}}</style>{drawn[drawn.index('<svg') :]}"
-        f'<label>s <input type="range" min="1" max="{steps[-1]}" value="{start}" '
-        'style="width:min(20rem,60vw);vertical-align:middle" '
-        "oninput=\"this.closest('figure').dataset.at = this.value\"></label>"
+        f"{chosen}{{display:revert}}</style>"
+        '<svg role="img" aria-label="what each s brings, which is told below" '
+        f"{drawn[drawn.index('<svg') + 4 :]}"
+        f'<label>s of Eq. 6 <input type="range" min="1" max="{steps[-1]}" value="{start}" '
+        'autocomplete="off" style="width:min(20rem,60vw);vertical-align:middle" '
+        f'aria-valuetext="{SHARPNESS[start]}" oninput="'
+        f"this.setAttribute('aria-valuetext', {SHARPNESS}[this.value]); "
+        "this.closest('figure').dataset.at = this.value\"></label>"
         f'<figcaption aria-live="polite">{told}</figcaption></figure>'
     )
 
