@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -68,8 +69,8 @@ def whole(scores: pd.DataFrame) -> list[int]:
     >>> whole(pd.DataFrame({"rng_seed": [0] * 18 + [1] * 6}))
     [0]
     """
-    counts = scores.groupby("rng_seed").size()
-    return [int(rng_seed) for rng_seed in counts.index[counts == len(TABLE.cells)]]
+    counts = Counter(map(int, scores["rng_seed"]))
+    return [rng_seed for rng_seed, count in sorted(counts.items()) if count == len(TABLE.cells)]
 
 
 def answer(labs: Sequence[tuple[str, pd.DataFrame]]) -> Markdown:
