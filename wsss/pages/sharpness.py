@@ -85,8 +85,10 @@ def answer(labs: Sequence[tuple[str, pd.DataFrame]]) -> Markdown:
             f"On {name} ({many} random seeds) it is {best}, over the paper's s = 1 a gain of "
             f"{min(gains):.1f} to {max(gains):.1f} mIoU."
         )
-    answered = f"**Which s has the largest mean? {' '.join(told)}** Below is which are as good."
-    return Markdown(answered if told else NOTHING)
+    answered = f"**Which s has the largest mean? {' '.join(told)}**"
+    return Markdown(
+        f"{answered} The lists below say which others are as good." if told else NOTHING
+    )
 
 
 def tell_sharpness(scores: pd.DataFrame) -> Markdown:
@@ -204,7 +206,7 @@ def slide_sharpness(labs: Sequence[tuple[str, pd.DataFrame]]) -> HTML | Markdown
         f'aria-valuetext="{SHARPNESS[start]}" oninput="'
         f"this.setAttribute('aria-valuetext', {SHARPNESS}[this.value]); "
         "this.closest('figure').dataset.at = this.value\"></label>"
-        f'<figcaption aria-live="polite">{told}</figcaption></figure>'
+        f'<figcaption aria-live="polite" style="text-align:left">{told}</figcaption></figure>'
     )
 
 
