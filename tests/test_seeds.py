@@ -128,6 +128,13 @@ def maps(classes: int = 2) -> tuple[Tensor, Tensor, Tensor]:
     return (255 * (cam[:, :1] > 0)).expand(1, 3, 6, 7).byte(), cam, cam[:, 0].clone()
 
 
+def test_saliency_may_be_of_half_the_bits() -> None:
+    """In bfloat16 the bounds with their room for rounding are 0 and 1 themselves."""
+    _, cam, saliency = maps()
+    saliency[saliency > 0] = 1
+    assert torch.equal(threshold_seed(cam, saliency.bfloat16()), threshold_seed(cam, saliency))
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("spoil", "says"),
