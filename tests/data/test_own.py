@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from wsss.data.cam_dicts import write_dict_seed
-from wsss.data.own import adopt_photos, adopt_seeds, find_photos
+from wsss.data.own import adopt_photos, adopt_seeds
+from wsss.data.own_files import find_photos
 from wsss.data.pictures import read_image, write_mask_png
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError

@@ -12,7 +12,8 @@ from scipy.io import savemat
 
 from wsss.data import sbd
 from wsss.data.labels import find_labels, object_names
-from wsss.data.own import adopt_photos, find_photos
+from wsss.data.own import adopt_photos
+from wsss.data.own_files import find_photos
 from wsss.data.packed import PackedArrays, pack
 from wsss.data.sbd import SbdFolder
 from wsss.data.voc import VocFolder

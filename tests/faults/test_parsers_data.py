@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from wsss.data.cam_dicts import read_dict_seed, write_dict_seed
 from wsss.data.labels import VOC_CLASSES, find_labels, object_names
-from wsss.data.own import _listed
+from wsss.data.own_files import read_photo_list
 from wsss.data.own_labels import read_own_labels
 from wsss.data.packed import PackedArrays, pack
 from wsss.data.pictures import read_image, read_mask_png, write_mask_png
@@ -102,7 +102,7 @@ PARSERS = [
     Parser("psa list", text("train.txt", "/JPEGImages/2007_000032.jpg /Aug/2007_000032.png\n"),
            _read_list, TABLES),
     Parser("own list", text("val.txt", "a\nb  1\nc -1\n"),
-           lambda path: _listed(path, {"a": "a", "b": "b"}), TABLES),
+           lambda path: read_photo_list(path, {"a": "a", "b": "b"}), TABLES),
     Parser("cls_labels.npy", npy, lambda path: find_labels(path, [], VOC_CLASSES), NPYS),
     Parser("irn.npy", irn, lambda path: read_dict_seed(path, (2, 3)), NPYS),
     Parser(".mat", mat, lambda path: SbdFolder(path.parent).mask(path.stem),

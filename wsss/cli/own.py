@@ -97,7 +97,8 @@ def train(
     model. What was understood and about how long it takes is said first. With --masks the photos
     held out are scored; several --rng-seeds then tell how much of a difference is chance.
     """
-    from wsss.data.own import adopt_photos, adopt_seeds, require_apart, written_to
+    from wsss.data.own import adopt_photos, adopt_seeds
+    from wsss.data.own_files import require_apart, written_to
 
     require_apart(photos, out)
     given = tuple(each.resolve().name for each in extra_seeds or ())
@@ -184,7 +185,8 @@ def seeds(
     it. What --format irn or psa writes is as that code keeps its CAMs; wsss train --extra-seeds
     reads it, too.
     """
-    from wsss.data.own import adopt_photos, require_apart, written_to
+    from wsss.data.own import adopt_photos
+    from wsss.data.own_files import require_apart, written_to
     from wsss.paper import Recipe
     from wsss.pipeline import Pipeline
     from wsss.profiles import own

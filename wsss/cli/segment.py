@@ -66,7 +66,7 @@ def predict(
     A photo's mask has its size, and its name in the same sub-folder: 0 is background, then the
     classes as they are numbered at the end of the run.
     """
-    from wsss.data.own import find_photos, written_to
+    from wsss.data.own_files import find_photos, written_to
     from wsss.portable import load_segmenter
 
     if masks_to.resolve() == photos.resolve():
@@ -90,8 +90,7 @@ def evaluate(
     Masks are PNGs of indices; two belong together by their names. Pixels of all photos are counted
     together, and those that are 255 in the truth are left out.
     """
-    from wsss.data.own import find_photos, named_like
-    from wsss.data.own_labels import ways_to_name
+    from wsss.data.own_files import find_photos, named_like, ways_to_name
     from wsss.data.pictures import read_mask_png
     from wsss.files import files_below
     from wsss.metrics import iou, score

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import filecmp
 import random
-import re
 import shutil
-import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +16,19 @@ from tqdm import tqdm
 
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import require_classes, write_labels_csv
-from wsss.data.own_labels import plain, read_own_labels, ways_to_name
+from wsss.data.own_files import (
+    find_photos,
+    named_like,
+    not_read,
+    read_photo_list,
+    ways_to_name,
+)
+from wsss.data.own_labels import read_own_labels
 from wsss.data.pictures import TURNED, opened, read_image, save, write_mask_png
 from wsss.data.suspicions import Seen
 from wsss.data.voc import SEEDS, VocFolder
 from wsss.errors import InputError
-from wsss.files import atomic_write, files_below, read_text, write_text
-
-PICTURES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp")
-NOT_READ = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".dng", ".cr2", ".nef", ".zip")
-"""What people take for photos, too, so that a word is due when they lie there."""
+from wsss.files import atomic_write, write_text
 
 LONGEST = 100
 """Times its shorter side that a photo is long at most: one shrunk to a line has no maps."""
@@ -44,7 +45,7 @@ class Understood:
     files : mapping
         From an id to the photo it stands for.
     ways : mapping
-        From all that people call a photo to its id, see `wsss.data.own_labels.ways_to_name`.
+        From all that people call a photo to its id, see `wsss.data.own_files.ways_to_name`.
     classes : tuple of str
         Names, as masks number them from 1.
     shown : mapping
@@ -152,7 +153,7 @@ def adopt_photos(
         raise InputError(f"{masks}: no PNG is named like one of the photos; leave --masks out")
     ids = list(found)
     if isinstance(val, Path):
-        held_out = _listed(val, ways)
+        held_out = read_photo_list(val, ways)
     else:
         held_out = _draw(
             [each for each in ids if not masks or each in with_mask], shown, round(val * len(ids))
@@ -179,78 +180,8 @@ def adopt_photos(
     for old in (out / "SegmentationClass").glob("*.png"):
         if old.stem not in with_mask:
             old.unlink()
-    notes = [*_not_read(photos), *_take_masks(VocFolder(out), with_mask)]
+    notes = [*not_read(photos), *_take_masks(VocFolder(out), with_mask)]
     return Understood(found, ways, classes, shown, train, held, frozenset(with_mask), tuple(notes))
-
-
-def written_to(out: Path) -> list[Path]:
-    """List where ``wsss train`` writes; photos may lie beside these folders, but not in them.
-
-    Examples
-    --------
-    >>> [path.as_posix() for path in written_to(Path("out"))][:3]
-    ['out', 'out/data', 'out/masks']
-    """
-    return [out, *(out / each for each in ("data", "masks", "model", "runs", "seeds"))]
-
-
-def require_apart(photos: Path, out: Path) -> None:
-    """Refuse photos that lie where ``wsss train`` writes, as it would replace them.
-
-    Examples
-    --------
-    >>> require_apart(Path("photos"), Path("."))  # beside ./data and ./masks
-    >>> require_apart(Path("data", "JPEGImages"), Path("."))
-    Traceback (most recent call last):
-    wsss.errors.InputError: data/JPEGImages: lies where results are written (data); name ...
-    """
-    root = photos.resolve()
-    for each in written_to(out):
-        if each.resolve() in ((root,) if each == out else (root, *root.parents)):
-            raise InputError(
-                f"{photos}: lies where results are written ({each}); name another --out"
-            )
-
-
-def find_photos(
-    folder: Path,
-    leave_out: Iterable[Path] = (),
-    *,
-    endings: Collection[str] = PICTURES,
-    what: str = "photo",
-) -> dict[str, Path]:
-    """Find the photos of a folder and its sub-folders, by an id without spaces or slashes.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder, or no photo in it.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of {what}s")
-    root = folder.resolve()
-    others = {each.resolve() for each in leave_out} - {root, *root.parents}
-    found: dict[str, Path] = {}
-    for path in files_below(folder, endings):
-        here = path.parent.resolve()  # a link lies where it is, wherever it leads
-        if not others.isdisjoint((here, *here.parents)):
-            continue
-        name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
-        name = re.sub(r"[^\w.-]+", "_", name)[-64:]  # files are called so
-        while name in found:
-            name += "_"
-        found[name] = path
-    if not found:
-        told = "; ".join([", ".join(endings) + " are read, in sub-folders too", *_not_read(folder)])
-        raise InputError(f"{folder}: no {what}; {told}")
-    return found
-
-
-def _not_read(folder: Path) -> Iterator[str]:
-    """Say what is no photo here and may be meant as one."""
-    counts = Counter(path.suffix.lower() for path in files_below(folder, NOT_READ))
-    if told := [f"{counts[ending]} {ending}" for ending in NOT_READ if counts[ending]]:
-        yield f"not read: {', '.join(told)}; convert what are photos to JPEG or PNG"
 
 
 def _take(path: Path, folder: Path, image_id: str) -> None:
@@ -298,57 +229,6 @@ def _draw(ids: Sequence[str], shown: Mapping[str, Sequence[str]], count: int) ->
             held_out.add(each)
             left.subtract(set(shown[each]))
     return held_out
-
-
-def _listed(path: Path, ways: Mapping[str, str]) -> set[str]:
-    """Read a list of photos: names, VOC's ``ID`` and ``ID  1``, or paths of image and mask."""
-    try:
-        lines = [line.strip() for line in read_text(path).splitlines()]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a list of photos ({error})") from error
-    found = set()
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        (*before, mark), first = line.rsplit(None, 1), line.split()[0]
-        paths = [line, *(before if mark in ("0", "1", "-1") else [])]
-        if Path(first).suffix.lower() in PICTURES:  # whatever follows, a mask's path or a mark
-            paths += [first]
-        names = [name for each in map(Path, paths) for name in (str(each), each.name, each.stem)]
-        which = next((each for each in map(plain, names) if each in ways), None)
-        if which != plain(line) and mark == "-1":  # VOC's lists of a class name those without it
-            continue
-        image_id = ways.get(which or "")
-        if image_id is None:
-            raise InputError(f"{path}, line {number}: {line!r} is none of the photos")
-        found.add(image_id)
-    return found
-
-
-def named_like(ways: Mapping[str, str], folder: Path, *endings: str) -> dict[str, Path]:
-    """Find the files of a folder and its sub-folders that are named like photos, by their ids.
-
-    ``garden/zoe.png`` is of the photo with that path, or of the only one called so. Of files of
-    several endings the first counts.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder, or two files are as much of the same photo.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    ranked: dict[str, list[tuple[tuple[int, int, bool], Path]]] = {}
-    for path in files_below(folder, endings):
-        names = (plain(path.relative_to(folder).with_suffix("").as_posix()), plain(path.stem))
-        if which := next((name for name in names if name in ways), None):
-            rank = endings.index(path.suffix.lower()), -which.count("/"), which != names[0]
-            ranked.setdefault(ways[which], []).append((rank, path))
-    for files in ranked.values():
-        (rank, best), *others = sorted(files)
-        if others and rank == others[0][0]:
-            raise InputError(f"{best} and {others[0][1]}: both are of one photo; leave one there")
-    return {image_id: min(files)[1] for image_id, files in ranked.items()}
 
 
 def _take_masks(folder: VocFolder, masks: Mapping[str, Path]) -> Iterator[str]:

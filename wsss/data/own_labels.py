@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wsss.data.labels import VOC_CLASSES, find_labels, object_names
+from wsss.data.own_files import plain, ways_to_name
 from wsss.errors import InputError
 from wsss.files import read_text
 
@@ -48,7 +48,7 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
     Parameters
     ----------
     found : mapping
-        From an id to a photo, see `wsss.data.own.find_photos`.
+        From an id to a photo, see `wsss.data.own_files.find_photos`.
     photos : Path
         The folder that they lie in.
     labels : Path or None
@@ -123,25 +123,6 @@ def _xml(photo: Path, labels: Path, ways: Mapping[str, str]) -> Path:
     if path.is_file() or plain(photo.stem) in ways:
         return path if path.is_file() else labels / f"{photo.stem}.xml"
     raise InputError(f"{path}: no such file, and several photos are called {photo.stem}")
-
-
-def plain(name: str) -> str:
-    """Write a name as all systems do: macOS takes umlauts apart, Windows turns slashes round."""
-    return unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
-
-
-def ways_to_name(found: Mapping[str, Path], photos: Path) -> dict[str, str]:
-    """Map all that people call a photo to its id: path, file name, either without its ending.
-
-    What two photos are called, in two folders say, names neither. Names are `plain`.
-    """
-    ways: dict[str, set[str]] = {}
-    for image_id, path in found.items():
-        relative = path.relative_to(photos)
-        short = relative.with_suffix("")
-        for name in (relative.as_posix(), short.as_posix(), path.name, path.stem, image_id):
-            ways.setdefault(plain(name), set()).add(image_id)
-    return {name: ids.pop() for name, ids in ways.items() if len(ids) == 1}
 
 
 def _sorted(shown: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

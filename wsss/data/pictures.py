@@ -21,16 +21,15 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 """What Pillow may read a file as; some of its other formats start programs or fetch files."""
 TURNED = 274
 """The EXIF tag that says how a camera was held; 1 is upright."""
-TURNS = dict(
-    enumerate(
-        [
-            *(Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180),
-            *(Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.TRANSPOSE),
-            *(Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90),
-        ],
-        start=2,
-    )
-)
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 """What sets each other value of `TURNED` upright."""
 GREYS = {"L;2": 85, "L;4": 17}
 """What Pillow multiplies grey values of 2 and 4 bits by, which are indices here."""
