@@ -43,7 +43,13 @@ def write_provenance(part: Path, stage: Stage, started: datetime, seconds: float
 
 
 def peak_memory() -> int | None:
-    """Most bytes that this process has held; None where the system does not say."""
+    """Most bytes that this process has held; None where the system does not say.
+
+    Examples
+    --------
+    >>> (peak_memory() or 2**30) > 10 * 2**20  # Python alone
+    True
+    """
     with suppress(OSError):
         if found := re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE):
             return int(found[1]) * 1024
