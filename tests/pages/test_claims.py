@@ -71,12 +71,6 @@ def test_every_cell_exists():
             assert set(comparison.plus + comparison.minus) <= held | {EXTRA}
 
 
-def test_a_recipe_has_one_figure_in_the_paper():
-    for table in TABLES.values():
-        for cell in table.cells:
-            assert PAPER[cell.recipe] == cell.paper
-
-
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
@@ -91,14 +85,14 @@ def test_a_recipe_has_one_figure_in_the_paper():
         (9, [-0.1]),
         (10, [0.3, 0.5]),
         (11, [1.0, 0.9, 1.0]),
-        (13, [None]),
-        (14, [None]),
+        (13, [np.nan]),
+        (14, [np.nan]),
     ],
 )
 def test_differences_in_the_paper(number, expected):
     claim = CLAIMS[number - 1]
     found = [claim.in_paper(comparison) for comparison in claim.comparisons]
-    assert found == pytest.approx(expected, abs=1e-3)
+    assert found == pytest.approx(expected, abs=1e-3, nan_ok=True)
 
 
 def test_the_best_is_compared_with_every_other_training_of_the_same_segmenter():

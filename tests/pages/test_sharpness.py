@@ -97,7 +97,7 @@ def test_each_number_of_seeds_is_asked_twice() -> None:
     assert [len(each.comparisons) for each in QUESTIONS] == [5, 5, 5, 3, 3, 3]
     first = QUESTIONS[0].comparisons[1]
     assert first.name == "2 seeds: s = 1 - s = 0"
-    assert QUESTIONS[0].in_paper(first) is not None  # Table 5 has it
+    assert np.isfinite(QUESTIONS[0].in_paper(first))  # Table 5 has it
 
 
 def test_what_the_page_says_of_errors_is_what_is_recorded(tmp_path: Path) -> None:

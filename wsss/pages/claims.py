@@ -53,14 +53,11 @@ class ClaimResult:
         return self.judgement.verdict if self.judgement else "not asked"
 
     @property
-    def paper(self) -> float | None:
-        """What the paper has where `judgement` has its mean, over the same comparisons."""
+    def paper(self) -> float:
+        """What the paper has where `judgement` has its mean, over the same comparisons; or NaN."""
         asked = [each for each in self.claim.comparisons if each.name in self.differences.index]
         figures = [self.claim.in_paper(each) for each in asked or self.claim.comparisons]
-        if any(figure is None for figure in figures):
-            return None
-        known = [figure for figure in figures if figure is not None]
-        return min(known) if self.claim.kind == "best" else sum(known) / len(known)
+        return float(np.min(figures) if self.claim.kind == "best" else sum(figures) / len(figures))
 
 
 def claim_stages(
@@ -197,7 +194,7 @@ def claim_lines(results: Iterable[ClaimResult]) -> pd.DataFrame:
             "claim": claim.text,
             "section": claim.section,
             "unit": claim.unit,
-            "paper": np.nan if result.paper is None else result.paper,
+            "paper": result.paper,
             "mean": found.mean if found else np.nan,
             "low": low,
             "high": high,
@@ -238,12 +235,12 @@ def show_comparisons(results: Sequence[ClaimResult]) -> Styler:
             continue
         named = {each.name: each for each in claim.comparisons}
         for name, found in zip(result.differences.index, judgement.findings, strict=True):
-            ours, paper = result.differences.loc[name], claim.in_paper(named[name])
+            ours = result.differences.loc[name]
             lines.append({
                 "": str(claim.number),
                 "comparison": name,
                 "verdict": _badge(found.verdict),
-                "paper": _amount(np.nan if paper is None else paper, claim.unit),
+                "paper": _amount(claim.in_paper(named[name]), claim.unit),
                 "ours": spread(ours, partial(_amount, unit=claim.unit)),
                 "95 % interval": _range(*found.interval),
                 "p (Holm)": f"{found.p:.3f}",

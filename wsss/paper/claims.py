@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from operator import itemgetter
 from typing import Literal
 
@@ -106,13 +106,10 @@ class Claim:
         plus, minus = (sum(map(score, side)) for side in (comparison.plus, comparison.minus))
         return 100 * plus / minus if self.kind == "share" else plus - minus
 
-    def in_paper(self, comparison: Comparison) -> float | None:
-        """Take the same from the paper's tables; None if they do not hold it."""
-        if self.kind == "weights" or not all(
-            recipe in PAPER for recipe in comparison.plus + comparison.minus
-        ):
-            return None
-        return self.measure(comparison, PAPER.__getitem__)
+    def in_paper(self, comparison: Comparison) -> float:
+        """Take the same from the paper's tables; NaN if they do not hold it."""
+        figures = {} if self.kind == "weights" else PAPER
+        return self.measure(comparison, lambda recipe: figures.get(recipe, nan))
 
 
 def _pair(name: str, plus: AnyRecipe, minus: AnyRecipe) -> Comparison:
