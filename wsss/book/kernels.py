@@ -26,7 +26,6 @@ from jupyter_client.manager import AsyncKernelManager
 
 from wsss.processes import end_with_parent, environment, interruptions_kept_away, starting
 
-KERNEL = {"display_name": "Python 3", "language": "python"}
 FORKS = sys.platform == "linux"
 """Elsewhere not every library that is loaded outlives a fork, so kernels start as usual."""
 IMPORTED = ["ipykernel.kernelapp", "matplotlib.pyplot", "wsss.lab"]
@@ -39,14 +38,17 @@ def own_kernel() -> Iterator[None]:
 
     What kernels are forks of lives on until this process ends, and knows the code as it was.
     """
-    if FORKS:
-        _prepare_forks()
+    if FORKS:  # the process that kernels are forks of: it imports while this one goes on
+        get_context("forkserver").set_forkserver_preload(IMPORTED)
+        with starting(), interruptions_kept_away():
+            forkserver.ensure_running()
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder, "kernels", "python3", "kernel.json")
         spec.parent.mkdir(parents=True)
         # A fork's matplotlib does not find out by itself that it draws for a notebook.
         argv = [sys.executable, "-m", LAUNCHER, "-f", "{connection_file}", "--matplotlib=inline"]
-        spec.write_text(json.dumps({"argv": argv, **KERNEL}))
+        kernel = {"argv": argv, "display_name": "Python 3", "language": "python"}
+        spec.write_text(json.dumps(kernel))
         path = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
         try:
             with environment({"JUPYTER_PATH": path}):
@@ -61,13 +63,6 @@ def own_kernel() -> Iterator[None]:
 def kernel_manager(log: Path) -> type[AsyncKernelManager]:
     """Class of the managers of kernels, forks where they can be, which write into a log."""
     return type("Logged", (_Logged,), {"said": log})
-
-
-def _prepare_forks() -> None:
-    """Start the process that kernels are forks of; it imports while this one goes on."""
-    get_context("forkserver").set_forkserver_preload(IMPORTED)
-    with starting(), interruptions_kept_away():
-        forkserver.ensure_running()
 
 
 class _Logged(AsyncKernelManager):
