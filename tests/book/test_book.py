@@ -122,6 +122,16 @@ def test_a_page_whose_kernel_dies_keeps_what_it_said(clone, capsys):
     assert (clone / "book" / "notebooks" / "02_good.ipynb").is_file()
 
 
+def test_a_damaged_page_whose_notebook_fails_does_not_stop_the_others(clone, monkeypatch):
+    source = write_notebook(clone / "notebooks" / "01_bad.ipynb")
+    page = clone / "book" / "notebooks" / source.name
+    page.parent.mkdir(parents=True)
+    page.write_bytes(b"\xff")
+    monkeypatch.setattr("wsss.book.runner._run", lambda n, *_: book.Page(n, "failed", "of itself"))
+    assert not book.reproduce(clone)
+    assert "of itself" in (page.parent / "status.md").read_text()
+
+
 def test_a_misspelt_parameter_is_refused(clone):
     source = write_notebook(clone / "notebooks" / "01_one.ipynb")
     with pytest.raises(InputError, match="no parameter 'kk'; its parameters are: profile, k"):

@@ -109,6 +109,10 @@ def test_a_page_is_only_known_while_it_is_as_it_was_published(
         assert read_origin(page) != ORIGIN, at
     page.write_bytes(whole.replace(b"77.0", b"87.0"))
     assert read_origin(page) == {}
+    page.write_bytes(b"\xff")  # no text at all
+    assert read_origin(page) == {}
+    publish(notebook, page, ORIGIN)
+    assert page.read_bytes() == whole
     page.unlink()
     assert read_origin(page) == {}
 

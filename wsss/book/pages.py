@@ -12,7 +12,7 @@ from typing import Any
 
 from wsss.book.speed import speed_tables
 from wsss.errors import InputError
-from wsss.files import atomic_write, write_text
+from wsss.files import atomic_write
 
 HEAD = """## The pages
 
@@ -145,10 +145,7 @@ def write_gallery(pages: Iterable[Path], folder: Path) -> None:
         for number, (alt, picture) in enumerate(_pictures(page)):
             file = folder / "gallery" / f"{page.stem}-{number}.png"
             kept.add(file)
-            if not file.is_file() or file.read_bytes() != picture:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_write(file) as aside:
-                    aside.write_bytes(picture)
+            write_if_new(file, picture)
             cards.append(
                 f"\n```{{grid-item-card}} {_title(page)}\n:link: {page.stem}\n:link-type: doc\n"
                 f":img-top: gallery/{file.name}\n:img-alt: {alt}\n\n{_cell(alt)}\n```\n"
@@ -177,12 +174,14 @@ def write_speed(results: Path, fragment: Path) -> None:
         write_if_new(fragment, "\n".join(parts))
 
 
-def write_if_new(page: Path, text: str) -> None:
-    """Write a page only if its text differs, so that Sphinx reads again only what moved."""
-    if page.is_file() and page.read_text(encoding="utf-8") == text:
+def write_if_new(file: Path, content: str | bytes) -> None:
+    """Write a file only if its content differs, so that Sphinx reads again only what moved."""
+    content = content.encode() if isinstance(content, str) else content
+    if file.is_file() and file.read_bytes() == content:
         return
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_text(page, text)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(file) as aside:
+        aside.write_bytes(content)
 
 
 def _title(notebook: Path) -> str:

@@ -140,7 +140,7 @@ def reproduce(
     failures = {page.notebook: page.error for page in results if page.error}
     origins = {n: read_origin(pages / n.name) for n in notebooks}
     write_status(origins, failures, pages / "status.md")
-    write_gallery((p for p in (pages / n.name for n in notebooks) if p.is_file()), pages)
+    write_gallery([pages / n.name for n, origin in origins.items() if origin], pages)
     write_speed(root / "benchmarks" / "results", pages / "speed.md")
     tally = Counter(page.status for page in results)
     say(f"notebooks ({profile}): " + ", ".join(f"{n} {status}" for status, n in tally.items()))
