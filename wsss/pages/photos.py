@@ -107,13 +107,12 @@ def show_errors(recorded: pd.DataFrame) -> Styler | Markdown:
 def show_sizes(folder: Path) -> Styler | Markdown:
     """Show ``study.csv`` of a results folder, as ``scripts/study_photos.py`` writes it."""
     columns = ["images", "crop", "epochs", "steps", "miou", "seconds"]
-    lines = Records(folder).table("study.csv", columns).rename(columns={"miou": "mIoU"})
+    lines = pd.DataFrame(Records(folder).table("study.csv", columns)[columns])
     if lines.empty:
         return Markdown(NOTHING)
     seconds = pd.Series(pd.to_numeric(lines["seconds"], errors="coerce"))
     lines["seconds"] = seconds.map("{:.0f}".format)
-    columns[columns.index("miou")] = "mIoU"
-    return plain(pd.DataFrame(lines[columns].astype(str)), "sizes")
+    return plain(lines.astype(str).rename(columns={"miou": "mIoU"}), "sizes")
 
 
 def show_longer(folder: Path, recorded: pd.DataFrame) -> Styler | Markdown:
@@ -227,10 +226,7 @@ def _titled(means: pd.DataFrame) -> pd.DataFrame:
 
 def _scores(recorded: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
     """MIoU by random seed of one cell."""
-    table, row, column = key
-    of_cell = (
-        (recorded["table"] == table) & (recorded["row"] == row) & (recorded["column"] == column)
-    )
+    of_cell = (recorded[CELL] == list(key)).all(axis=1)
     return pd.Series(recorded[of_cell].set_index("rng_seed")["miou"])
 
 

@@ -124,21 +124,18 @@ class Slider:
         Pictures in [0, 1], shown left and right of the handle.
     before, after : str
         What they are, for the eye and for a screen reader.
-    width : int
-        In pixels of the page; less where there is no room.
     """
 
     first: np.ndarray
     second: np.ndarray
     before: str
     after: str
-    width: int = 320
 
     def _repr_html_(self) -> str:
         height, width = self.first.shape[:2]
         before, after = escape(self.before), escape(self.after)
         return (
-            f'<figure class="slider" style="--cut:50%;max-width:{self.width}px;margin:1rem auto">'
+            f'<figure class="slider" style="--cut:50%;max-width:320px;margin:1rem auto">'
             f'<div class="pictures" style="position:relative;aspect-ratio:{width}/{height}">'
             f'<img alt="{after}" style="{LAYER}" src="{_data_uri(self.second)}">'
             f'<img alt="{before}" style="{LAYER}clip-path:inset(0 calc(100% - var(--cut)) 0 0)" '

@@ -182,12 +182,8 @@ def label_entries(
     """
     seen = sorted({int(label) for labels in maps for label in np.unique(labels)} - {UNKNOWN})
     names = ["background", *(name.replace("_", " ") for name in classes)]
-    entries = [(names[label], _colour(label)) for label in seen]
-    return [*entries, ("unknown", _colour(UNKNOWN))] if unknown else entries
-
-
-def _colour(label: int) -> ColorType:
-    return tuple(PALETTE[label])
+    entries: list[tuple[str, ColorType]] = [(names[each], tuple(PALETTE[each])) for each in seen]
+    return [*entries, ("unknown", PALE)] if unknown else entries
 
 
 def network_of(lab: Pipeline, part: Part) -> str:

@@ -147,26 +147,19 @@ def show_literature(lab: Pipeline, table: str) -> TextTable:
     """
     scores, works, profile = lab.scores(table), WORKS[table], lab.profile.name
     ours = f"{profile}, val"
-    lines = pd.DataFrame([
+    rows = [
         {
             "method": work.name,
             "published": work.venue,
             "VOC 2012, val": f"{work.val:.1f}",
             "VOC 2012, test": f"{work.test:.1f}",
-            ours: "",
         }
         for work in works
-    ])  # fmt: skip
-    last = {"method": "This run", "published": "", "VOC 2012, val": "", "VOC 2012, test": ""}
-    lines.loc[len(lines)] = last | {
-        ours: "left out" if scores.empty else spread(pd.Series(scores["miou"]))
-    }
-    cited = lines.copy()
-    cited["method"] = [
-        *(f"{work.name} {{cite:p}}`{work.key}`" for work in works),
-        "This run",
     ]
-    return TextTable(lines, cited)
+    reached = "left out" if scores.empty else spread(pd.Series(scores["miou"]))
+    lines = pd.DataFrame([*rows, {"method": "This run", ours: reached}]).fillna("")
+    cited = [f"{work.name} {{cite:p}}`{work.key}`" for work in works]
+    return TextTable(lines, lines.assign(method=[*cited, "This run"]))
 
 
 def plain(lines: pd.DataFrame, name: str) -> Styler:

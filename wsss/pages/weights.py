@@ -22,7 +22,6 @@ from wsss.pages.style import (
     BLUE,
     GREY,
     ORANGE,
-    PALE,
     PALETTE,
     RED,
     SILVER,
@@ -119,8 +118,8 @@ def figure4(
             weights = seen["weights"][epoch - 1, order.index(identity)].astype(np.float32)
             show(ax, paint_weights(weights, seeds[identity], scale))
     weight_bar(figure, axes, scale, len(order), even="as in plain training", shrink=0.7)
-    entries = label_entries(data.classes, [*seeds.values(), truth, seen["predictions"]])
-    legend(figure, [*entries, ("unknown", PALE), ("wrong label", ORANGE)])
+    maps = [*seeds.values(), truth, seen["predictions"]]
+    legend(figure, [*label_entries(data.classes, maps, unknown=True), ("wrong label", ORANGE)])
     return figure
 
 
@@ -253,8 +252,7 @@ def _share_wrong(truth: np.ndarray, seeds: dict[str, np.ndarray]) -> float:
 
 
 def _mistakes(seed: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    picture = np.ones((*seed.shape, 3))
-    picture[:] = to_rgb(SILVER)
+    picture = np.full((*seed.shape, 3), to_rgb(SILVER))
     picture[(seed != truth) & (truth != UNKNOWN)] = to_rgb(ORANGE)
     picture[seed == UNKNOWN] = PALETTE[UNKNOWN]
     return picture
