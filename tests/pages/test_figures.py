@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,11 +27,7 @@ from wsss.pages.style import (
 )
 from wsss.paper import EVERYTHING, TABLES, PilotRecipe, Recipe, get_table
 from wsss.stages import RESULTS, NetworkSpec
-from wsss.training import Schedule
 
-mpl.use("Agg")
-plt = pytest.importorskip("matplotlib.pyplot")
-SHORT = Schedule(epochs=1, batch_size=4)
 ONE = Recipe(("C",))
 
 
@@ -213,12 +209,6 @@ def test_pictures_are_titled_by_the_network_that_plays_a_part(lab: Lab, tmp_path
     photo = Lab(replace(lab.profile, classifier=training), runs=tmp_path)
     (title,) = seed_titles(photo, Recipe(("T",)), 0).values()
     assert title.startswith("SqueezeNet 1.1\nthreshold")
-
-
-def test_pictures_need_no_display(tmp_path: Path, lab: Lab) -> None:
-    file = tmp_path / "figure.png"
-    lab.figure1(indices=(0,)).savefig(file)
-    assert file.stat().st_size > 1000
 
 
 def test_the_picture_of_page_10_is_of_the_demo_as_it_is() -> None:

@@ -17,12 +17,8 @@ from wsss.pages.provenance import agreement, tell_agreement
 from wsss.paper import EVERYTHING, TABLES, Table, get_table
 from wsss.stages import Store, graph, keep_scores
 from wsss.stages.scores import LabelScore
-from wsss.training import Schedule
 
-SHORT = Schedule(epochs=1, batch_size=4)
 BOTH = [("Two labels", "One label")]
-
-
 TABLE1, TABLE6 = TABLES["table1"], TABLES["table6"]
 
 

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 
-from wsss.pages.text import render, spread, summary
+from wsss.pages.text import render, summary
 from wsss.paper import get_table
 
 
@@ -44,10 +44,6 @@ def test_ways_of_testing_stand_in_lines_of_their_own() -> None:
     lines = summary(values, get_table("table2"), "demo")
     assert lines["Testing"].tolist() == ["single", "ms+crf"]
     assert lines["demo"].tolist() == ["51.0 ± 1.4", "54.0 ± 1.4"]
-
-
-def test_one_random_seed_has_no_spread() -> None:
-    assert spread(pd.Series([3.14])) == "3.1"
 
 
 @pytest.mark.parametrize("how", ["text", "csv", "markdown", "latex"])
