@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from pandas.io.formats.style import Styler
 from scipy import stats
 
 from wsss.errors import InputError
 from wsss.pages.provenance import CELL, NOTHING
-from wsss.pages.style import GREY, SMALL, TITLE, new_panels
+from wsss.pages.style import SMALL, WIDTH, tidy
 from wsss.pages.tables import name_of, plain
 from wsss.pages.text import signed, spread
 from wsss.seeds import SEED_TYPES
@@ -260,21 +260,18 @@ def figure_teaching(lines: pd.DataFrame) -> Figure | None:
     """
     if lines.empty:
         return None
-    figure, axes = new_panels(2, 2, aspect=0.62, room=0.35)
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # pyright: ignore
+    figure, axes = plt.subplots(
+        2, 2, figsize=(WIDTH, 5.4), dpi=160, facecolor="white", layout="constrained"
+    )
+    plt.close(figure)
     names = (lines["row"] + lines["column"]).str.lower()
     kinds = {each: names.str.contains(each.title.lower()) for each in SEED_TYPES.values()}
     for ax, (key, xlabel) in zip(axes.flat, QUALITIES.items(), strict=True):
         for kind, chosen in kinds.items():
             here, style = lines[chosen], {"s": 26, "color": kind.colour}
             ax.scatter(here[key], here["segmenter"], edgecolor="white", lw=0.5, **style)
-        ax.set_title(_ranks(lines[[key, "segmenter"]].to_numpy()), fontsize=TITLE, loc="left")
-        ax.set_xlabel(f"{xlabel} (%)", fontsize=SMALL)
+        tidy(ax, _ranks(lines[[key, "segmenter"]].to_numpy()), f"{xlabel} (%)")
         ax.set_ylabel("segmenter (mIoU)", fontsize=SMALL)
-        ax.xaxis.set_major_locator(MaxNLocator(6))
-        ax.yaxis.set_major_locator(MaxNLocator(5))
-        ax.tick_params(labelsize=SMALL, color=GREY)
-        ax.spines[["left", "bottom"]].set(visible=True, color=GREY)
     handles = [
         Line2D([], [], color=kind.colour, marker="o", linestyle="", label=f"{kind.title} seeds")
         for kind in kinds
