@@ -11,9 +11,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pandas as pd
 import pytest
 import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from wsss import Lab
 from wsss.book import keys
@@ -29,19 +31,12 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
-def code_cell(source: str, *tags: str) -> dict:
-    metadata = {"tags": list(tags)} if tags else {}
-    cell = {"cell_type": "code", "execution_count": None, "metadata": metadata, "outputs": []}
-    return {**cell, "source": source}
-
-
 def write_notebook(path: Path, *sources: str, parameters: str = 'profile = "demo"\nk = 2') -> Path:
-    title = {"cell_type": "markdown", "metadata": {}, "source": f"# {path.stem}"}
-    cells = [title, code_cell(parameters, "parameters"), *map(code_cell, sources)]
+    first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    cells = [new_markdown_cell(f"# {path.stem}"), first, *map(new_code_cell, sources)]
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
-    content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
     return path
 
 

@@ -7,28 +7,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from wsss.book.execution import execute, failure
 from wsss.book.kernels import own_kernel
 
 
 def write(path: Path, *sources: str) -> Path:
-    cells = [
-        {
-            "cell_type": "code",
-            "execution_count": None,
-            "metadata": {},
-            "outputs": [],
-            "source": each,
-        }
-        for each in sources
-    ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
-    path.write_text(json.dumps(content))
+    cells = list(map(new_code_cell, sources))
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
     return path
 
 
