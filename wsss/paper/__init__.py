@@ -1,12 +1,11 @@
 """The paper as data: its recipes, tables, claims and the works it compares with; needs no torch."""
 
 from wsss.paper.claims import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison
-from wsss.paper.literature import WORKS, Work
+from wsss.paper.literature import WORKS
 from wsss.paper.tables import (
     BESIDE,
     EVERYTHING,
     TABLES,
-    TYPES,
     Cell,
     Part,
     PilotRecipe,
@@ -23,7 +22,6 @@ __all__ = [
     "CLAIMS",
     "EVERYTHING",
     "TABLES",
-    "TYPES",
     "WORKS",
     "AnyRecipe",
     "Cell",
@@ -35,6 +33,5 @@ __all__ = [
     "Scales",
     "Table",
     "Testing",
-    "Work",
     "get_table",
 ]
