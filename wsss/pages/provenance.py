@@ -157,19 +157,13 @@ def show_origins(scores: pd.DataFrame) -> Styler | Markdown:
     if scores.empty:
         return Markdown(NOTHING)
     trainings = scores.drop_duplicates("identity")  # a recipe stands in several tables
+    made = ["commit", "day", "processor", "torch"]
     lines = [
-        {
-            "commit": str(commit),
-            "day": str(day),
-            "processor": str(processor),
-            "torch": str(torch),
-            "trainings": str(len(each)),
-            "hours of training": f"{each['seconds'].sum() / 3600:.1f}",
-            "peak memory": f"{each['process_peak_memory_mb'].max() / 1000:.1f} GB",
-        }
-        for (commit, day, processor, torch), each in trainings.groupby(
-            ["commit", "day", "processor", "torch"]
-        )  # pyright: ignore[reportGeneralTypeIssues]
+        dict(zip(made, map(str, key), strict=True))  # pyright: ignore[reportArgumentType]
+        | {"trainings": str(len(each))}
+        | {"hours of training": f"{each['seconds'].sum() / 3600:.1f}"}
+        | {"peak memory": f"{each['process_peak_memory_mb'].max() / 1000:.1f} GB"}
+        for key, each in trainings.groupby(made)
     ]
     return plain(pd.DataFrame(lines), "origins")
 
