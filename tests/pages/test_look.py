@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from wsss.cli import app
 from wsss.errors import InputError
-from wsss.pages.look import NAMES, look
+from wsss.pages.look import NAMES, class_index, look
 
 CHELSEA = "book/_static/chelsea.png"
 
@@ -31,6 +31,7 @@ def test_a_cat_is_taken_for_a_cat_and_its_seeds_lie_on_it(tmp_path):
 
 def test_classes_are_named_as_people_write_them_or_the_nearest_are_told():
     assert len(NAMES) == 1000
+    assert [NAMES[class_index(name)] for name in NAMES] == list(NAMES)  # Cardigan and cardigan
     photo = np.zeros((32, 32, 3), np.uint8)
     look(photo, [" TABBY", "egyptian cat"])
     with pytest.raises(InputError, match="'cat' is none of ImageNet's thousand classes; near it"):

@@ -111,8 +111,10 @@ def imagenet_classifier(name: str = NETWORK) -> Network:
 
 def class_index(name: str) -> int:
     """Find a class by its name, capitals and spaces aside."""
+    if (exact := name.strip()) in NAMES:  # Cardigan is a dog, cardigan a coat
+        return NAMES.index(exact)
     places = {known.casefold(): index for index, known in enumerate(NAMES)}
-    wanted = name.strip().casefold()
+    wanted = exact.casefold()
     if wanted not in places:
         near = get_close_matches(wanted, places, n=5, cutoff=0.4)
         near += [known for known in places if wanted in known and known not in near][:5]
