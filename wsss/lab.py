@@ -20,18 +20,16 @@ from wsss.pages import (
 from wsss.pages.claims import (
     ClaimResult,
     answer_claim,
-    claim_stages,
+    claim_numbers,
     count_verdicts,
     judge_claims,
     median_spread,
     show_comparisons,
     show_verdicts,
-    way_of,
 )
 from wsss.pages.forest import forest_plot
-from wsss.paper import TABLES, Testing
+from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
-from wsss.stages import Stage
 
 
 class Lab(Pipeline):
@@ -104,10 +102,6 @@ class Lab(Pipeline):
 
     def everything(self) -> None:
         """Compute in one graph what the seven tables and the claims are read from."""
-        numbers: list[tuple[Stage, Testing | None]] = []
         # The last ones have the longest trainings: begun last, they would leave cores without work.
-        for each in self.asked("claim13", *reversed(TABLES)):
-            numbers.append((each.stage, each.testing))
-        for stage in claim_stages(self):
-            numbers.append((stage, way_of(stage, self)))
-        self.provide(numbers)
+        asked = self.asked("claim13", *reversed(TABLES))
+        self.provide([*((each.stage, each.testing) for each in asked), *claim_numbers(self)])

@@ -11,7 +11,7 @@ import pytest
 
 from wsss import Lab
 from wsss.pages.claims import (
-    claim_stages,
+    claim_numbers,
     count_verdicts,
     judge_claims,
     judged,
@@ -104,7 +104,7 @@ def test_the_best_is_compared_with_every_other_training_of_the_same_segmenter():
 
 def test_what_is_needed_is_the_tables_one_more_training_and_the_traces():
     lab = Lab("smoke", rng_seeds=[0, 1])
-    stages = Counter(stage.name for stage in graph(claim_stages(lab)))
+    stages = Counter(stage.name for stage in graph(stage for stage, _ in claim_numbers(lab)))
     tables = counts(graph([each.stage for each in lab.asked(*TABLES)]))
     assert stages["segmenter"] == tables["trainings"] + 2
     assert stages["weight_trace"] == 2
@@ -118,7 +118,7 @@ def with_scores(tmp_path, monkeypatch):
     monkeypatch.setattr("wsss.stages.store.find_damage", lambda *_: None)
 
     def write(lab):
-        for stage in claim_stages(lab):
+        for stage, _ in claim_numbers(lab):
             folder = lab.store.path(stage)
             folder.mkdir(parents=True)
             if isinstance(stage, WeightTrace):

@@ -17,7 +17,7 @@ from wsss.pages.text import signed, spread
 from wsss.pages.verdict import Judgement, judge
 from wsss.paper import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison, Testing
 from wsss.pipeline import Pipeline
-from wsss.stages import SegmenterScore, WeightTrace
+from wsss.stages import Stage
 
 BADGES = {
     "supported": "#1a7f4b",
@@ -60,17 +60,17 @@ class ClaimResult:
         return float(np.min(figures) if self.claim.kind == "best" else sum(figures) / len(figures))
 
 
-def claim_stages(
+def claim_numbers(
     lab: Pipeline, claims: Sequence[Claim] = CLAIMS
-) -> list[SegmenterScore | WeightTrace]:
-    """List what claims are read from, each stage once."""
-    found = {
-        stage.identity: stage
+) -> list[tuple[Stage, Testing | None]]:
+    """List what claims are read from, each stage once, with which of a score's numbers is meant."""
+    found: dict[str, tuple[Stage, Testing | None]] = {
+        stage.identity: (stage, way)
         for rng_seed in lab.rng_seeds
         for claim in claims
         for comparison in _asked(claim, lab)
         for recipe in comparison.plus + comparison.minus
-        for stage in [_stage(claim, lab, recipe, rng_seed)]
+        for stage, way in [_number(claim, lab, recipe, rng_seed)]
     }
     return list(found.values())
 
@@ -87,7 +87,7 @@ def judge_claims(lab: Pipeline, claims: Sequence[Claim] = CLAIMS) -> list[ClaimR
     list of ClaimResult
         One a claim.
     """
-    lab.provide([(stage, way_of(stage, lab)) for stage in claim_stages(lab, claims)])
+    lab.provide(claim_numbers(lab, claims))
     return [judged(claim, _differences(claim, lab)) for claim in claims]
 
 
@@ -110,17 +110,12 @@ def _asked(claim: Claim, lab: Pipeline) -> list[Comparison]:
     return [each for each in claim.comparisons if all(map(casts, each.plus + each.minus))]
 
 
-def _stage(
+def _number(
     claim: Claim, lab: Pipeline, recipe: AnyRecipe, rng_seed: int
-) -> SegmenterScore | WeightTrace:
+) -> tuple[Stage, Testing | None]:
     if claim.kind == "weights":
-        return lab.trace(recipe, rng_seed)
-    return lab.score(recipe, rng_seed)
-
-
-def way_of(stage: SegmenterScore | WeightTrace, lab: Pipeline) -> Testing | None:
-    """Return which number of a score a claim reads; a trace has but one."""
-    return lab.profile.testing if isinstance(stage, SegmenterScore) else None
+        return lab.trace(recipe, rng_seed), None
+    return lab.score(recipe, rng_seed), lab.profile.testing
 
 
 def _differences(claim: Claim, lab: Pipeline) -> pd.DataFrame:
@@ -143,8 +138,7 @@ def _difference(claim: Claim, comparison: Comparison, lab: Pipeline, rng_seed: i
     """Take one difference; NaN where a number is missing."""
 
     def number(recipe: AnyRecipe) -> float:
-        stage = _stage(claim, lab, recipe, rng_seed)
-        numbers = lab.store.read(stage, way_of(stage, lab))
+        numbers = lab.store.read(*_number(claim, lab, recipe, rng_seed))
         if numbers is None:
             return np.nan
         if claim.kind == "weights":  # in percent of all weights of a pixel
