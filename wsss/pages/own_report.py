@@ -96,8 +96,7 @@ def write_own_report(
 def _scores(lab: Pipeline, recipe: Recipe) -> str:
     """Return a table of all seeds beside the single ones, and one of the classes."""
     read = {key: lab.read(stage) for key, stage in own_scores(lab, recipe).items()}
-    names = list(dict.fromkeys(name for name, _ in read))
-    miou = {name: [read[name, each]["miou"] for each in lab.rng_seeds] for name in names}
+    miou = {name: [read[name, each]["miou"] for each in lab.rng_seeds] for name in (*ALONE, ALL)}
     rows = [
         f"<tr><td>{name}</td><td>{spread(pd.Series(values))}</td></tr>"
         for name, values in miou.items()
@@ -109,13 +108,10 @@ def _scores(lab: Pipeline, recipe: Recipe) -> str:
         + ", ".join(f"{gain:+.1f}" for gain in gains)
         + f" mIoU, {len(gains)} training{'s' if len(gains) > 1 else ''} of each."
     )
-    classes = {
-        name.removeprefix("iou "): value
+    each = [
+        f"<tr><td>{escape(name.removeprefix('iou '))}</td><td>{value:.1f}</td></tr>"
         for name, value in read[ALL, lab.rng_seeds[0]].items()
         if name.startswith("iou ") and value == value  # one that is nowhere has no IoU
-    }
-    each = [
-        f"<tr><td>{escape(name)}</td><td>{value:.1f}</td></tr>" for name, value in classes.items()
     ]
     return (
         "<h2>Scores on photos held out</h2>"
