@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,19 +22,8 @@ NO_CLASSES = {"label", "labels", "class", "classes", "category", "target"}
 """What people call a column of labels, and hardly a class."""
 
 
-class OwnLabels(NamedTuple):
-    """What the photos show.
-
-    Attributes
-    ----------
-    shown : mapping
-        From a photo's id to names of classes.
-    classes : tuple of str
-        All names, in the order in which masks number them from 1.
-    """
-
-    shown: Mapping[str, Sequence[str]]
-    classes: tuple[str, ...]
+OwnLabels = tuple[Mapping[str, Sequence[str]], tuple[str, ...]]
+"""From a photo's id to names of classes; all names, in the order in which masks number them."""
 
 
 def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLabels:
@@ -61,9 +49,7 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
     """
     shown, classes = _read(found, photos, labels)
     classes = tuple(name for name in classes if name.casefold() != "background")
-    return OwnLabels(
-        {key: [n for n in names if n in classes] for key, names in shown.items()}, classes
-    )
+    return {key: [n for n in names if n in classes] for key, names in shown.items()}, classes
 
 
 def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLabels:
@@ -77,16 +63,15 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
                     "--labels"
                 )
             shown[image_id] = [parts[0].strip()]
-        return OwnLabels(shown, _sorted(shown))
+        return shown, _sorted(shown)
     if not labels.exists():
         raise InputError(f"{labels}: no such labels; give a table, a folder of XML or a .npy")
+    ways = ways_to_name(found, photos)
     if labels.is_dir():
-        ways = ways_to_name(found, photos)
         files = {each: _xml(path.relative_to(photos), labels, ways) for each, path in found.items()}
         shown = {each: sorted(object_names(path)) for each, path in files.items()}
         ours = _sorted(shown)
-        return OwnLabels(shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours)
-    ways = ways_to_name(found, photos)
+        return shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours
     if labels.suffix == ".npy":
         rows = find_labels(labels, [], VOC_CLASSES)
         named = {  # VOC's file names all of its photos
@@ -114,7 +99,7 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
             f"{labels}: {len(rest)} photos have no label, the first {rest[0]}; a photo that shows "
             "none of the classes has a row as well"
         )
-    return OwnLabels(shown, classes)
+    return shown, classes
 
 
 def _xml(photo: Path, labels: Path, ways: Mapping[str, str]) -> Path:
