@@ -265,10 +265,23 @@ def _npy_rows(path: Path, classes: Sequence[str], columns: Sequence[str]) -> Row
         raise InputError(
             f"{path}: no column for class {unknown[0]!r}; its columns are {', '.join(columns)}"
         )
+    try:
+        mapping = read_npy(path)
+    except UnpicklingError as error:
+        raise InputError(f"{error}; write the labels as a CSV instead") from None
+    if not isinstance(mapping, dict):
+        raise InputError(f"{path}: holds no dict; write the labels as a CSV instead")
     picked = [list(columns).index(name) for name in classes]
     rows: Rows = {}
-    for key, row in _read_npy_dict(path).items():
-        image_id = key if isinstance(key, str) else f"{key // 10**6:04d}_{key % 10**6:06d}"
+    for key, row in mapping.items():
+        if isinstance(key, str):
+            image_id = key
+        elif isinstance(key, int | np.integer) and 0 <= key < 10**10:
+            image_id = "{:04d}_{:06d}".format(*divmod(int(key), 10**6))
+        else:
+            raise InputError(f"{path}: a key is no image id such as '2007_000032' or 2007000032")
+        if not isinstance(row, np.ndarray) or row.dtype == object or row.ndim != 1:
+            raise InputError(f"{path}: a value is no array of numbers with one dimension")
         if image_id in rows:
             raise InputError(f"{path}: image {image_id!r} has labels twice; remove one entry")
         if row.shape != (len(columns),) or not np.isin(row, (0, 1)).all():
@@ -277,21 +290,3 @@ def _npy_rows(path: Path, classes: Sequence[str], columns: Sequence[str]) -> Row
             )
         rows[image_id] = row[picked] == 1
     return rows
-
-
-def _read_npy_dict(path: Path) -> dict[str | int, NDArray[np.generic]]:
-    """Read what ``numpy.save`` wrote of a dict from strings or integers to 1-d arrays."""
-    try:
-        mapping = read_npy(path)
-    except UnpicklingError as error:
-        raise InputError(f"{error}; write the labels as a CSV instead") from None
-    if not isinstance(mapping, dict):
-        raise InputError(f"{path}: holds no dict; write the labels as a CSV instead")
-    for key, value in mapping.items():
-        if not isinstance(key, str) and not (
-            isinstance(key, int | np.integer) and 0 <= key < 10**10
-        ):
-            raise InputError(f"{path}: a key is no image id such as '2007_000032' or 2007000032")
-        if not isinstance(value, np.ndarray) or value.dtype == object or value.ndim != 1:
-            raise InputError(f"{path}: a value is no array of numbers with one dimension")
-    return {key if isinstance(key, str) else int(key): value for key, value in mapping.items()}
