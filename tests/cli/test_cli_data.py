@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from wsss.cli.data import data_app, data_voc
+from wsss.cli.data import data_app
 from wsss.data.pictures import write_mask_png
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
-
-app = typer.Typer()
-app.command()(data_voc)
 
 
 @pytest.fixture
@@ -30,10 +26,14 @@ def devkit(tmp_path):
     return root
 
 
+def run(*arguments):
+    return CliRunner().invoke(data_app, list(map(str, arguments)))
+
+
 def test_prints_counts_and_makes_the_folder(devkit, tmp_path):
     out = tmp_path / "voc"
     options = ["--classes", "cat, dog", "--difficult", "drop"]
-    result = CliRunner().invoke(app, ["--devkit", str(devkit), "--out", str(out), *options])
+    result = run("voc", "--devkit", devkit, "--out", out, *options)
     assert result.exit_code == 0, result.output
     assert "train               1 images      1 masks" in result.stdout
     assert result.stdout.endswith(f"{out}\n")
@@ -41,21 +41,15 @@ def test_prints_counts_and_makes_the_folder(devkit, tmp_path):
 
 
 def test_bad_input_is_one_line(devkit, tmp_path):
-    result = CliRunner().invoke(
-        app, ["--devkit", str(tmp_path / "x"), "--out", str(tmp_path / "o")]
-    )
+    result = run("voc", "--devkit", tmp_path / "x", "--out", tmp_path / "o")
     assert isinstance(result.exception, InputError)
-    options = ["--devkit", str(devkit), "--out", str(tmp_path / "o"), "--difficult", "maybe"]
-    assert CliRunner().invoke(app, options).exit_code == 2
+    assert run("voc", "--devkit", devkit, "--out", tmp_path, "--difficult", "maybe").exit_code == 2
 
 
 def test_all_classes_may_be_said(devkit, tmp_path):
-    where = ["--data", str(tmp_path / "voc")]
     told = []
     for given in ([], ["--classes", "all"]):
-        run = CliRunner().invoke(
-            app, ["--devkit", str(devkit), "--out", str(tmp_path / "voc"), *given]
-        )
-        assert run.exit_code == 0, run.output
-        told += [run.output, CliRunner().invoke(data_app, ["check", *where, *given]).output]
+        made = run("voc", "--devkit", devkit, "--out", tmp_path / "voc", *given)
+        assert made.exit_code == 0, made.output
+        told += [made.output, run("check", "--data", tmp_path / "voc", *given).output]
     assert told[:2] == told[2:]
