@@ -119,22 +119,17 @@ def test_is_mapped_and_cannot_be_written_to(tmp_path: Path) -> None:
     assert packed[0][0, 0] == 42  # the file's own pages, not a copy of them
 
 
-def test_index_beyond_the_end_is_an_index_error(tmp_path: Path) -> None:
-    packed = pack(tmp_path / "a", [np.zeros(2), np.ones(2)])
-    with pytest.raises(IndexError):
-        packed[2]
-    assert [array[0] for array in packed] == [0, 1]
-    assert [array[0] for array in reversed(packed)] == [1, 0]
-    assert packed[np.int64(1)][0] == 1
-
-
-def test_negative_indices_and_slices_are_those_of_a_list(tmp_path: Path) -> None:
+def test_indices_and_slices_are_those_of_a_list(tmp_path: Path) -> None:
     packed = pack(tmp_path / "a", [np.full(2, value) for value in range(3)])
-    assert [packed[i][0] for i in (-1, -2, -3)] == [2, 1, 0]
-    assert [array[0] for array in packed[1:]] == [1, 2]
-    assert [array[0] for array in packed[::-1]] == [2, 1, 0]
-    with pytest.raises(IndexError):
-        packed[-4]
+    assert [packed[i][0] for i in (-1, -2, -3, np.int64(1))] == [2, 1, 0, 1]
+    for each, expected in (
+        (packed, [0, 1, 2]), (reversed(packed), [2, 1, 0]), (packed[1:], [1, 2]),
+        (packed[::-1], [2, 1, 0]),
+    ):  # fmt: skip
+        assert [array[0] for array in each] == expected
+    for beyond in (3, -4):
+        with pytest.raises(IndexError):
+            packed[beyond]
 
 
 def test_other_dtypes_do_not_mix(tmp_path: Path) -> None:
