@@ -163,20 +163,12 @@ def test_an_interrupted_trace_goes_on(
         assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
-def test_without_masks_nobody_knows_what_is_right(make_voc: MakeVoc, tmp_path: Path) -> None:
-    root = make_voc(4, size=SIZE, name="bare")
-    source = Photos(("cat", "dog"), splits=("train",)).at(root)
-    images = Images(source=source, split="train")
-    store = Store(tmp_path / "bare_runs", root)
+def test_without_masks_nobody_knows_what_is_right(
+    tmp_path: Path, store: Store, trace: WeightTrace
+) -> None:
+    images = trace.segmenter.images
     store.ensure(images)
     for file in store.folder(images).glob("masks*"):
         file.unlink()
-    segmenter = Segmenter(
-        labels=(TrueLabels(images=images),),
-        network=NetworkSpec(name="vgg16_scenes", width=0.125),
-        schedule=Schedule(epochs=1, batch_size=2),
-        augmentation=Augmentation(crop=17, scales=(1.0, 1.0)),
-        rng_seed=0,
-    )
     with pytest.raises(InputError, match="'train' has no masks"):
-        WeightTrace(segmenter=segmenter).compute(tmp_path, store)
+        trace.compute(tmp_path, store)
