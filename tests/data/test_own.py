@@ -274,6 +274,12 @@ def test_photos_are_found_where_people_have_them(ten, tmp_path, rng):
     assert sorted(names) == sorted(["again/p9.png", *(f"p{n}.png" for n in range(9)), "p8.jfif"])
 
 
+def test_what_is_left_of_a_long_name_is_no_hidden_file(tmp_path):
+    """Else nobody would see the seeds that are called so."""
+    (tmp_path / f"IMG.{'b' * 63}.png").touch()
+    assert list(find_photos(tmp_path)) == ["b" * 63]
+
+
 def test_a_disk_without_links_gets_copies(ten, tmp_path, rng, monkeypatch):
     Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).save(ten / "p8.jpg")
     (ten / "p8.png").unlink()
