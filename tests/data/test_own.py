@@ -63,10 +63,6 @@ def test_tables_of_labels(photos, tmp_path, text):
     [
         ("owl\n", "its first line, 'owl', has no comma"),
         ("file,labels\na 1,owl\n", "4 photos have no label"),
-        (
-            "file,labels\nx,owl\n",
-            "1 of its names are no photo, or several in sub-folders, the first 'x'",
-        ),
         ("file,owl,rail\na 1,1,2\n", "give 0 and 1, or one column of labels"),
         ("file,owl,rail\na 1,1\n", "line 2: 2 cells under 3 titles"),
         ("file,labels\na 1,owl\na 1,owl\n", "line 3: 'a 1' stands there twice"),
@@ -138,7 +134,7 @@ def table(path, rows, header="file,owl,rail"):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        (["1,0"] * 9 + ["0,1"], "9 photos to learn"),
+        (["1,0"] * 9 + ["0,1"], "9 to learn from"),
         (["1,0"] * 10, "on every photo: owl; a classifier has nothing to tell it from"),
         (["1,0"] * 10, "on no photo, and never predicted: rail"),
         (["1,0"] * 5 + ["0,0"] * 5, "photos show none of them and are learnt as background"),
@@ -147,8 +143,7 @@ def table(path, rows, header="file,owl,rail"):
 )
 def test_what_may_go_wrong_is_said_before(ten, tmp_path, rows, says):
     labels = table(tmp_path / "labels.csv", rows)
-    told = str(adopt_photos(ten, tmp_path / "data", labels=labels, val=0.1))
-    assert says.replace("photos to learn", "to learn") in told
+    assert says in str(adopt_photos(ten, tmp_path / "data", labels=labels, val=0.1))
 
 
 def test_of_no_class_the_last_photo_is_held_out(ten, tmp_path):
@@ -325,13 +320,6 @@ def test_columns_number_the_masks(ten, tmp_path):
     found = adopt_photos(ten, tmp_path / "data", labels=labels)
     assert found.classes == ("zebra", "rail", "owl")
     assert VocFolder(tmp_path / "data").classes == ("zebra", "rail", "owl")
-
-
-@pytest.mark.parametrize("rows", [["0,0"] * 10])
-def test_what_cannot_be_learnt_is_refused(ten, tmp_path, rows):
-    labels = table(tmp_path / "labels.csv", rows)
-    with pytest.raises(InputError, match="no photo shows any class"):
-        adopt_photos(ten, tmp_path / "data", labels=labels)
 
 
 def test_nothing_is_left_to_learn_from(ten, tmp_path):
