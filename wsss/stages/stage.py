@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache, cached_property
 from inspect import get_annotations
@@ -99,7 +99,9 @@ class Stage(Spec):
         By default those among its fields; a stage that reads what another one was made of names
         that too.
         """
-        return list(_stages_in(self))
+        given = (getattr(self, name) for name in type(self).model_fields)
+        several = (value if isinstance(value, tuple) else (value,) for value in given)
+        return [each for values in several for each in values if isinstance(each, Stage)]
 
     def look_ahead(self, store: Results) -> None:
         """Refuse what it will lack, once all that is given was read and before any training."""
@@ -230,11 +232,3 @@ def _in_float32(value: Any) -> Any:
         return type(value)(**parts)
     in_tf32 = getattr(value, "precision", None) == "tf32"
     return replace(value, precision="32-true") if in_tf32 else value
-
-
-def _stages_in(spec: Spec) -> Iterator[Stage]:
-    for field in type(spec).model_fields:
-        value = getattr(spec, field)
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, Stage):
-                yield item
