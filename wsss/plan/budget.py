@@ -146,7 +146,7 @@ def _cost(stage: Stage, lab: Pipeline) -> Cost:
     if isinstance(stage, Cams):
         name = stage.classifier.network.name
         scale, way = f"{name} cam, scale {stage.scale:g}", f"{_tested_in(lab)}, 4 at once"
-        once = _ms("cams", scale, way) if _as_timed(lab) else NOT_MEASURED
+        once = _ms("cams", scale, way) if image_size(lab) == PHOTO else NOT_MEASURED
         stride = output_stride(name, stage.classifier.network.width, "cam")
         size = (scaled_length(n, stage.scale) for n in image_size(lab))
         features = prod((padded_length(n, stride) - 1) // stride + 1 for n in size)
@@ -182,7 +182,7 @@ def _test(stage: SegmenterScore, lab: Pipeline) -> Cost:
     protocol, network = stage.protocol, stage.segmenter.network
     ways = {(SCALES, True): "three scales and flip", ((1.0,), False): "single"}
     way = ways.get((protocol.scales, protocol.flip))
-    if way is None or not _as_timed(lab):
+    if way is None or image_size(lab) != PHOTO:
         return Cost(NOT_MEASURED, NOT_MEASURED, 0)
     logits = _ms(
         "testing", f"{network.name} largefov, 12 seeds, {way}", f"{_tested_in(lab)}, logits"
@@ -233,10 +233,6 @@ def _precision(lab: Pipeline) -> Precision:
 def _tested_in(lab: Pipeline) -> str:
     """In what it would make CAMs and test: after trainings in bfloat16 it is TF32."""
     return "fp32" if lab.precision == "32" else "tf32"
-
-
-def _as_timed(lab: Pipeline) -> bool:
-    return image_size(lab) == PHOTO
 
 
 def _ms(part: str, case: str, way: str, unit: str = "ms an image") -> float:
