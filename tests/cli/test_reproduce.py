@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from wsss.profiles import get_profile
 
@@ -202,19 +201,6 @@ def test_saliency_can_be_chosen(tmp_path: Path) -> None:
     chosen = wsss(*plan, "--saliency", "cams").stdout
     assert "saliency: none, background by the CAMs (alpha 4)" in chosen
     assert "give --data" in refused(*plan, "--saliency", "maps")
-
-
-def test_data_check_reports_saliency_maps(tmp_path: Path) -> None:
-    data = tmp_path / "scenes"
-    wsss("data", "demo", "--out", data, "--train", "2", "--val", "1")
-    assert "note: no saliency_aug/ID.png" in wsss("data", "check", "--data", data).stdout
-    (data / "saliency_aug").mkdir()
-    Image.new("L", (9, 9)).save(data / "saliency_aug" / "scene_val_0000.png")
-    done = wsss("data", "check", "--data", data)
-    assert done.returncode == 1
-    assert "note: val: 1 saliency maps for 1 images" in done.stdout
-    assert "problem: " in done.stdout
-    assert "scene_val_0000.png: the map has 9 x 9 pixels" in done.stdout
 
 
 def test_the_paper_profile_is_planned_without_data_and_not_run(tmp_path: Path) -> None:

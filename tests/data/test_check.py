@@ -183,6 +183,7 @@ def test_one_pass_finds_all_and_json_names_them(make_voc):
     assert told.exit_code == 1
     report = json.loads(told.stdout)
     assert report["ok"] is False
+    assert "train: 3 saliency maps for 3 images" in report["notes"]
     files = [each["file"] for each in report["findings"]]
     for path in [*expected, str(mask_of(root, 2)), str(saliency / "2007_000000.png")]:
         assert path in files
