@@ -91,8 +91,10 @@ def weighted_selective_loss(
     )
     if reduction == "none":
         return losses.squeeze(1)
-    total = losses.sum()
-    return total / _nonzero(counted.sum()) if reduction == "mean" else total
+    if reduction == "sum":
+        return losses.sum()
+    labelled = counted.sum()
+    return losses.sum() / (labelled + (labelled == 0))  # where nothing is, zero by one
 
 
 def weighted_selective_sum(
@@ -169,7 +171,8 @@ def _losses(
     require_fit(logits, seeds, sharpness, unknown)
     _require_factors("class_weights", class_weights, logits.shape[1:2])
     _require_factors("priors", priors, seeds.shape[1:2], seeds.shape[:2])
-    check = _readable(seeds) if check is None else check
+    if check is None:  # not where it would wait for a GPU, or for values still to come
+        check = seeds.device.type == "cpu" and not transformed(seeds)
     if priors is not None:
         if check and not transformed(priors) and not (priors > 0).all():
             raise InputError(f"priors go down to {priors.min().item():g}; they are positive")
@@ -194,13 +197,3 @@ def _require_factors(name: str, factors: Tensor | None, *shapes: torch.Size) -> 
         raise InputError(f"{name} {tuple(factors.shape)} do not fit; give {fitting}")
     if factors.requires_grad:
         raise InputError(f"{name} ask for a gradient and get none here; detach them")
-
-
-def _nonzero(count: Tensor) -> Tensor:
-    """Where nothing is labelled, zero is divided by one."""
-    return count.clamp(min=1) if count.dtype == torch.int64 else count + (count == 0)
-
-
-def _readable(seeds: Tensor) -> bool:
-    """Whether labels can be looked at without waiting for a GPU, or for values still to come."""
-    return not transformed(seeds) and seeds.device.type == "cpu"

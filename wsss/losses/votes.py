@@ -137,7 +137,7 @@ def voted_cross_entropy(
     agreeing = votes.gather(1, predicted).to(dtype)
     knowing = votes.sum(1, keepdim=True, dtype=votes.dtype).to(dtype)
     if voters is None:
-        voters = knowing.clamp(min=1) if not votes.is_floating_point() else knowing + (knowing == 0)
+        voters = knowing + (knowing == 0)
     # Both sides of the fraction times exp(-sharpness), which cannot overflow.
     others = torch.where(agreeing > 0, math.exp(-sharpness), torch.ones_like(agreeing))
     norm = agreeing + (voters - agreeing) * others
