@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
@@ -113,18 +112,16 @@ class DenseCRF:
         return mean_field(lattices, flat, self.iterations).reshape(unary.shape)
 
 
-PRESETS: Mapping[str, DenseCRF] = MappingProxyType(
-    {
-        "vgg16_test": DenseCRF(
-            gaussian_sxy=2.0, gaussian_compat=2.0,
-            bilateral_sxy=65.0, bilateral_srgb=3.0, bilateral_compat=4.0, iterations=5,
-        ),
-        "resnet101_test": DenseCRF(
-            gaussian_sxy=1.0, gaussian_compat=3.0,
-            bilateral_sxy=67.0, bilateral_srgb=3.0, bilateral_compat=4.0, iterations=10,
-        ),
-    }
-)  # fmt: skip
+PRESETS: Mapping[str, DenseCRF] = {
+    "vgg16_test": DenseCRF(
+        gaussian_sxy=2.0, gaussian_compat=2.0,
+        bilateral_sxy=65.0, bilateral_srgb=3.0, bilateral_compat=4.0, iterations=5,
+    ),
+    "resnet101_test": DenseCRF(
+        gaussian_sxy=1.0, gaussian_compat=3.0,
+        bilateral_sxy=67.0, bilateral_srgb=3.0, bilateral_compat=4.0, iterations=10,
+    ),
+}  # fmt: skip
 """Parameters after testing a segmenter, by its network (not in the paper).
 
 Those of the official DeepLab-v2 models (VGG16: of the authors' MCIC too).
