@@ -24,8 +24,7 @@ class Stage:
     blocks: int
     widths: tuple[int, ...]  # after each convolution of a block: 3x3, 3x3 or 1x1, 3x3, 1x1
     stride: int = 1  # of the first block's first convolution
-    dilation: int = 1  # of the 3x3 convolutions, except the very first one of the stage
-    first_dilation: int = 1  # of the very first 3x3 convolution of the stage
+    dilation: int = 1  # of the 3x3 convolutions, but for the very first one of a stage of pairs
     dropout: float = 0.0  # before the second and the third convolution of a bottleneck
 
 
@@ -46,8 +45,8 @@ RESNET38 = ResNet38Architecture(
         Stage(3, (256, 256), stride=2),
         Stage(6, (512, 512), stride=2),
         Stage(3, (512, 1024), dilation=2),
-        Stage(1, (512, 1024, 2048), dilation=4, first_dilation=4, dropout=0.3),
-        Stage(1, (1024, 2048, 4096), dilation=4, first_dilation=4, dropout=0.5),
+        Stage(1, (512, 1024, 2048), dilation=4, dropout=0.3),
+        Stage(1, (1024, 2048, 4096), dilation=4, dropout=0.5),
     ),
     freeze_batchnorm=True,
     normalisation=IMAGENET,
@@ -153,11 +152,12 @@ def build(
     for number, stage in enumerate(architecture.stages, start=2):
         widths = tuple(scaled(out, width) for out in stage.widths)
         for index in range(stage.blocks):
+            pair = (stage.dilation if index else 1, stage.dilation)
             block = ResidualBlock(
                 channels,
                 widths,
-                stride=stage.stride if index == 0 else 1,
-                dilations=_dilations(stage, first=index == 0),
+                stride=1 if index else stage.stride,
+                dilations=pair if len(widths) == 2 else (1, stage.dilation, 1),
                 dropout=stage.dropout,
             )
             layers.append((f"b{number}_{index}" if index else f"b{number}", block))
@@ -218,10 +218,3 @@ def published_names(trunk: nn.Module) -> dict[str, str]:
         names[f"aux:{theirs}_moving_mean"] = f"{ours}.running_mean"
         names[f"aux:{theirs}_moving_var"] = f"{ours}.running_var"
     return names
-
-
-def _dilations(stage: Stage, *, first: bool) -> tuple[int, ...]:
-    """List the dilation of every convolution of one block, 1 for those of size 1x1."""
-    if len(stage.widths) == 3:
-        return (1, stage.dilation, 1)
-    return (stage.first_dilation if first else stage.dilation, stage.dilation)
