@@ -41,15 +41,6 @@ def test_equals_torchmetrics(case: tuple[Tensor, Tensor, int]) -> None:
     assert torch.equal(confusion, reference.compute())
     assert confusion.dtype == torch.int64
 
-    jaccard = MulticlassJaccardIndex(labels, average=None, ignore_index=UNKNOWN)
-    jaccard.update(guess, truth)
-    scores = iou(confusion)
-    assert scores.dtype == torch.float64
-    seen = ~scores.isnan()
-    torch.testing.assert_close(scores[seen].float(), jaccard.compute()[seen])
-    union = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
-    assert torch.equal(seen, union > 0)
-
 
 @settings(deadline=None, max_examples=20)
 @given(masks())
@@ -149,7 +140,7 @@ def test_miou_of_a_set_is_torchmetrics_jaccard(
         mask[rng.random(mask.shape) < unknown] = UNKNOWN
     confusion = score(maps, truth, num_labels)[:num_labels, :num_labels]
     ours = iou(confusion)
-
+    assert ours.dtype == torch.float64
     jaccard = MulticlassJaccardIndex(num_labels, average=None, ignore_index=UNKNOWN)
     for label_map, mask in zip(maps, truth, strict=True):  # one accumulated matrix
         jaccard.update(torch.from_numpy(label_map), torch.from_numpy(mask))
