@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from wsss.crf import PRESETS, DenseCRF
 from wsss.errors import InputError
+from wsss.profiles import demo
 
 IMAGE = np.zeros((4, 5, 3), np.uint8)
 UNARY = np.zeros((1, 2, 4, 5), np.float32)
@@ -67,18 +68,12 @@ def test_equals_pydensecrf(rng, draw, seeds, labels):
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_presets_equal_pydensecrf(rng, preset):
-    crf, image, unary = PRESETS[preset], smooth(rng, 64, 64), energies(rng, 2, 4, 64, 64)
+@pytest.mark.parametrize("crf", [*PRESETS.values(), demo().seeds.rule("C").crf])
+def test_other_parameters_equal_pydensecrf(rng, crf):
+    image, unary = smooth(rng, 64, 64), energies(rng, 2, 4, 64, 64)
     ours, theirs = crf(image, unary), reference(crf, image, unary)
     assert differing(ours, theirs) <= 1e-4
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
-
-
-def test_equals_pydensecrf_with_the_parameters_of_the_demo(rng):
-    crf = DenseCRF(bilateral_sxy=12.0)
-    image, unary = smooth(rng, 64, 64), energies(rng, 6, 3, 64, 64)
-    np.testing.assert_allclose(crf(image, unary), reference(crf, image, unary), atol=1e-3)
 
 
 def test_equals_pydensecrf_on_photos(voc_mini, rng):
