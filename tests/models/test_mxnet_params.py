@@ -1,6 +1,5 @@
 """The reader of ``.params`` files: exact on good ones, quick and frugal on all others."""
 
-import contextlib
 import re
 import struct
 import time
@@ -64,23 +63,14 @@ def test_every_format_is_read_back_exactly(tmp_path, rng, form):
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_type_is_read_back_exactly(tmp_path, form, kind):
-    array = np.arange(6).reshape(2, 3).astype(kind)
-    read = read_params(write_params(tmp_path / "net.params", {"w": array}, form))
-    np.testing.assert_array_equal(read["w"], array)
-    assert read["w"].dtype == array.dtype
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    form=st.sampled_from(FORMATS),
-    array=st.sampled_from(KINDS).flatmap(
-        lambda kind: arrays_of.arrays(kind, arrays_of.array_shapes(max_dims=5, max_side=4))
-    ),
-)
-def test_any_array_is_read_back_bit_by_bit(tmp_path_factory, form, array):
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_any_array_is_read_back_bit_by_bit(tmp_path_factory, form, kind, data):
+    array = data.draw(arrays_of.arrays(kind, arrays_of.array_shapes(max_dims=5, max_side=4)))
     path = write_params(tmp_path_factory.mktemp("any") / "net.params", {"w": array}, form)
-    assert read_params(path)["w"].tobytes() == array.tobytes()
+    read = read_params(path)["w"]
+    assert (read.dtype, read.shape) == (array.dtype, array.shape)
+    assert read.tobytes() == array.tobytes()
 
 
 def test_arrays_of_different_formats_may_share_a_file(tmp_path):
@@ -187,18 +177,3 @@ def test_two_arrays_of_one_name_are_refused(refused):
     content = struct.pack("<QQQ", 0x112, 0, 2) + LEGACY_ONE * 2
     content += struct.pack("<Q", 2) + (struct.pack("<Q", 1) + b"w") * 2
     assert "the same name" in refused(content)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    form=st.sampled_from(FORMATS),
-    place=st.integers(0, 10_000),
-    patch=st.binary(min_size=1, max_size=9),
-)
-def test_damaged_bytes_end_in_arrays_or_in_one_line(tmp_path_factory, form, place, patch):
-    good = params_bytes({"arg:w": np.ones((2, 3), np.float32), "aux:m": np.arange(4)}, form)
-    place %= len(good)
-    path = tmp_path_factory.mktemp("fuzz") / "net.params"
-    path.write_bytes(good[:place] + patch + good[place + len(patch) :])
-    with contextlib.suppress(InputError):
-        read_params(path)
