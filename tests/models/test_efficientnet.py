@@ -141,23 +141,6 @@ def test_a_file_that_lacks_a_tensor_changes_nothing(published, tmp_path):
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_batchnorm_is_frozen():
-    network = efficientnet.build(head="largefov", num_classes=2)
-    before = {name: value.clone() for name, value in network.trunk.state_dict().items()}
-    optimizer = torch.optim.SGD(network.parameters(), lr=1.0, weight_decay=0.1)
-    network.train()(torch.randn(2, 3, 33, 33)).square().sum().backward()
-    optimizer.step()
-    changed = {n for n, v in network.trunk.state_dict().items() if not torch.equal(v, before[n])}
-    assert changed == {name for name, value in before.items() if value.ndim == 4}
-
-
-def test_what_does_not_exist_is_refused():
-    with pytest.raises(InputError, match="output stride 4"):
-        efficientnet.build(head="cam", num_classes=2, output_stride=4)
-    with pytest.raises(InputError, match=r"width 0\.5"):
-        efficientnet.build(head="cam", num_classes=2, width=0.5)
-
-
 def share_recognised(network, inputs, breeds):
     """Share of photos whose likeliest of ImageNet's 1000 classes is one of the breeds."""
     with torch.no_grad():

@@ -9,7 +9,7 @@ from torch import nn
 
 from wsss.errors import InputError
 from wsss.grid import feature_pixels
-from wsss.models import NETWORKS, Network, get_model, parameter_groups
+from wsss.models import NETWORKS, Network, efficientnet, get_model, parameter_groups, squeezenet
 from wsss.models.network import LargeFOVClassifier
 from wsss.models.weights import WEIGHTS
 
@@ -101,8 +101,8 @@ def test_new_layer_is_drawn_from_the_global_generator(name):
     assert not first.bias.any()
 
 
-@pytest.mark.parametrize("name", ["resnet38", "resnet101"])
-def test_the_papers_batchnorm_is_frozen(name):
+@pytest.mark.parametrize("name", ["resnet38", "resnet101", "efficientnet_lite0"])
+def test_batchnorm_is_frozen(name):
     network = tiny(name).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     assert network.training
@@ -132,7 +132,7 @@ def test_the_scenes_batchnorm_follows_the_batch(name):
     assert all(norm.training for norm in batchnorms(network.train()))
 
 
-@pytest.mark.parametrize("name", ["vgg16", "resnet38_scenes", "resnet101_scenes"])
+@pytest.mark.parametrize("name", ["vgg16", "resnet38_scenes", "resnet101_scenes", "squeezenet1_1"])
 def test_weights_of_the_cam_network_fill_the_segmenters_trunk(name, tmp_path):
     saved = tiny(name)
     path = tmp_path / "cam.pt"
@@ -230,12 +230,19 @@ def test_a_file_that_wants_to_run_something_is_refused(tmp_path):
         ),
         ({"name": "resnet38", "head": "largefov"}, "CAMs only"),
         ({"name": "squeezenet1_1", "width": 0.5}, r"squeezenet1_1: width 0\.5"),
+        ({"name": "efficientnet_lite0", "width": 0.5}, r"efficientnet_lite0: width 0\.5"),
     ],
 )
 def test_what_does_not_exist_is_refused(settings, message):
     with pytest.raises(InputError, match=message) as caught:
         get_model(**({"name": "vgg16", "head": "cam", "num_classes": 20} | settings))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("photos", [squeezenet, efficientnet])
+def test_a_stride_that_is_not_to_be_had_is_refused(photos):
+    with pytest.raises(InputError, match="output stride 4"):
+        photos.build(head="cam", num_classes=2, output_stride=4)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
