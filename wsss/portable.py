@@ -165,7 +165,9 @@ def _read_about(path: Path) -> tuple[str, tuple[str, ...], int | None]:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     match about:
         case {"network": str(name), "classes": [*names], "longest_side": None | int() as side} if (
-            all(isinstance(each, str) for each in names) and (side is None or side > 0)
+            all(isinstance(each, str) for each in names)
+            and (side is None or side > 0)
+            and side is not True  # to Python a number, too
         ):
             require_classes(names, path)
             return name, tuple(names), side

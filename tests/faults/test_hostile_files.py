@@ -227,6 +227,7 @@ SOUND = {"network": "vgg16_scenes", "classes": ["cat", "dog"], "longest_side": N
         ({"longest_side": "large"}, "is to say network"),
         ({"longest_side": -1}, "is to say network"),
         ({"longest_side": 0.5}, "is to say network"),
+        ({"longest_side": True}, "is to say network"),
         ({}, "holds no state_dict"),
     ],
 )
