@@ -60,7 +60,6 @@ class Protocol:
     crf: DenseCRF | None = None
 
     def __post_init__(self) -> None:
-        """Check the scales."""
         if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
             raise InputError(
                 f"Protocol: scales {self.scales}; give at least one, all finite and positive"

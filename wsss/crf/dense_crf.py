@@ -75,7 +75,6 @@ class DenseCRF:
     iterations: int = 10
 
     def __post_init__(self) -> None:
-        """Check the parameters."""
         for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb"):
             if not 0 < getattr(self, name) < np.inf:
                 raise InputError(f"DenseCRF: {name} = {getattr(self, name)} must be positive")

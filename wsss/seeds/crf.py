@@ -42,7 +42,6 @@ class CrfSeed:
     cam_floor: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the floor."""
         if not 0 <= self.cam_floor < 1:
             raise InputError(f"CrfSeed: cam_floor is {self.cam_floor}; it is in [0, 1)")
 
