@@ -31,6 +31,7 @@ from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -293,10 +294,7 @@ def machine(bench: Bench) -> None:
     say("cudnn", "", torch.backends.cudnn.version())
     say("cores", "", os.cpu_count())
     for package in ("numpy", "numba"):
-        try:
-            say(package, "", __import__(package).__version__)
-        except ImportError as error:
-            say(package, "", str(error))
+        say(package, "", version(package))
     say("default", "cudnn.allow_tf32", torch.backends.cudnn.allow_tf32)
     say("default", "cuda.matmul.allow_tf32", torch.backends.cuda.matmul.allow_tf32)
     say("default", "float32_matmul_precision", torch.get_float32_matmul_precision())
@@ -440,13 +438,9 @@ def cams(bench: Bench) -> None:
                     took = bench.clock(
                         partial(infer_cams, model, images, present, scale=scale, batch_size=size)
                     )
-                where = f"{way}, {size} at once"
-                bench.say(
-                    f"{named(case)}, scale {scale:g}",
-                    where,
-                    took / len(images) * 1e3,
-                    "ms an image",
-                )
+                took *= 1e3 / len(images)
+                seen = f"{named(case)}, scale {scale:g}"
+                bench.say(seen, f"{way}, {size} at once", took, "ms an image")
 
 
 def testing(bench: Bench) -> None:
@@ -476,7 +470,7 @@ def testing(bench: Bench) -> None:
         inputs = {way: network_input(model, alike, *way) for way in asked}
         views = {way: model(inputs[way]).float() for way in asked}
         parts: dict[str, Callable[[], object]] = {
-            "inputs made on the CPU": lambda: [network_input(model, alike, *w) for w in asked],
+            "inputs made": lambda: [network_input(model, alike, *w) for w in asked],
             "network": lambda: [model(inputs[way]).float() for way in asked],
             "averaged on the CPU": lambda: average({w: maps.cpu() for w, maps in views.items()}),
             "averaged on the GPU, logits taken back": lambda: average(views).cpu(),
@@ -625,10 +619,9 @@ def resuming(bench: Bench) -> None:
     spec = NetworkSpec(name="squeezenet1_1")
     if bench.photos is not None:
         spec = NetworkSpec.imagenet("squeezenet1_1")
-    fill = (123.675, 116.28, 103.53)
     sample = partial(
         segmenter_sample, images=small, seeds=[truth, truth], augmentation=Augmentation(side),
-        fill=fill, output_stride=8,
+        fill=(123.675, 116.28, 103.53), output_stride=8,
     )  # fmt: skip
     schedule = Schedule(
         epochs=2 if bench.tiny else 6, batch_size=4 if bench.tiny else 8, lr=2e-4,
@@ -637,16 +630,14 @@ def resuming(bench: Bench) -> None:
     half = schedule.epochs // 2 * (len(small) // schedule.batch_size)
 
     def train(
-        checkpoint: Path | None = None, *stops: int | None
+        checkpoint: Path | None = None, stops: Sequence[int | None] = (None,)
     ) -> tuple[list[Tensor], list[float]]:
-        model, history = spec.build("largefov", 2, 0), None
-        for stop in stops or (None,):
+        for stop in stops:
             model = spec.build("largefov", 2, 0)
             history = fit(
                 model, segmenter_loss(1.0), sample, len(small), schedule, rng_seed=0,
                 checkpoint=checkpoint, max_steps=stop,
             )  # fmt: skip
-        assert history is not None
         return list(model.state_dict().values()), history.loss
 
     for way in ("as it is", "cudnn.deterministic"):
@@ -655,7 +646,7 @@ def resuming(bench: Bench) -> None:
             whole, losses = train()
             for case, (weights, _) in {
                 "the same again": train(),
-                "resumed against whole": train(Path(name) / "checkpoint.pt", half, None),
+                "resumed against whole": train(Path(name) / "checkpoint.pt", (half, None)),
             }.items():
                 equal = all(torch.equal(a, b) for a, b in zip(weights, whole, strict=True))
                 bench.say(case, f"{way}, equal to the bit", equal)
@@ -726,19 +717,15 @@ def _ensure(bench: Bench, task: Sequence[Any], goal: Any, lab: Pipeline) -> None
     if isinstance(stage, SeedBlock):
         blocks = together(graph([goal], lambda s: s.name != "seed_block" and lab.store.done(s)))
         same = [b for b in blocks if isinstance(b[0], SeedBlock) and b[0].rule == stage.rule]
-        if bench.gpu:
-            _compile_crf()
+        if bench.gpu:  # compile the CRF before threads ask for it
+            image = np.zeros((16, 16, 3), np.uint8)
+            label_map(torch.zeros(3, 16, 16), image, PRESETS["vgg16_test"])
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(lambda block: lab.store.ensure_together(block), same))
     else:
         with _saliency_by_all_cores():
             lab.store.ensure_together(task)
     bench.say(f"stage {stage.name}", "", time.perf_counter() - started, "s")
-
-
-def _compile_crf() -> None:
-    image = np.zeros((16, 16, 3), np.uint8)
-    label_map(torch.zeros(3, 16, 16), image, PRESETS["vgg16_test"])
 
 
 @contextmanager
