@@ -88,11 +88,13 @@ def test_kernels_end_with_the_process_that_started_them(tmp_path):
     )
     given = [source, tmp_path / "a.out.ipynb", tmp_path / "a.log"]
     with subprocess.Popen([sys.executable, "-c", script, *map(str, given)]) as ran:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (tmp_path / "pid").is_file():
-            time.sleep(0.2)
-        kernel = psutil.Process(int((tmp_path / "pid").read_text()))
-        ran.kill()
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and not (tmp_path / "pid").is_file():
+                time.sleep(0.2)
+            kernel = psutil.Process(int((tmp_path / "pid").read_text()))
+        finally:  # else a kernel that is late is waited for
+            ran.kill()
     _, alive = psutil.wait_procs([kernel], timeout=20)
     assert not alive
 
