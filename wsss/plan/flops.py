@@ -66,7 +66,6 @@ class Gpu:
         return flops / (self.tflops * 1e12 * self.share) / 3600
 
 
-@lru_cache(maxsize=64)
 def forward_flops(network: NetworkSpec, head: Head, num_classes: int, size: tuple[int, int]) -> int:
     """Count the operations of one image's forward pass, a multiplication and an addition as two.
 
@@ -86,11 +85,7 @@ def forward_flops(network: NetworkSpec, head: Head, num_classes: int, size: tupl
     >>> round(forward_flops(NetworkSpec(name="vgg16"), "largefov", 21, (321, 321)) / 1e9)
     102
     """
-    with torch.device("meta"), torch.no_grad():
-        model = get_model(network.name, head=head, num_classes=num_classes, width=network.width)
-        with FlopCounterMode(display=False) as counter:
-            model.eval()(torch.empty(1, 3, *size))
-    return counter.get_total_flops()
+    return _forward_flops(network.name, network.width, head, num_classes, size)
 
 
 def stage_flops(stage: AnyStage, pipeline: Pipeline) -> int | None:
@@ -230,6 +225,17 @@ def _whole_image(
     stride = output_stride(network.name, network.width, head)
     height, width = (padded_length(scaled_length(n, scale), stride) for n in image_size(pipeline))
     return forward_flops(network, head, channels, (height, width))
+
+
+@lru_cache(maxsize=64)
+def _forward_flops(
+    name: str, width: float, head: Head, num_classes: int, size: tuple[int, int]
+) -> int:
+    with torch.device("meta"), torch.no_grad():
+        model = get_model(name, head=head, num_classes=num_classes, width=width).eval()
+        with FlopCounterMode(display=False) as counter:
+            model(torch.empty(1, 3, *size))
+    return counter.get_total_flops()
 
 
 @lru_cache(maxsize=16)
