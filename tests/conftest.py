@@ -15,6 +15,7 @@ from wsss.data.labels import write_labels_csv
 from wsss.data.pictures import write_mask_png
 from wsss.stages import Store
 
+os.environ.setdefault("MPLBACKEND", "Agg")  # figures of tests need no display
 REPOSITORY = Path(__file__).resolve().parents[1]
 MakeVoc = Callable[..., Path]
 

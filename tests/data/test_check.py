@@ -178,14 +178,20 @@ def test_one_pass_finds_all_and_json_names_them(make_voc):
     saliency = root / "saliency_aug"
     saliency.mkdir()
     for k in range(6):
-        Image.new("L" if k else "RGB", (16, 12)).save(saliency / f"2007_{k:06d}.png")
+        size = (9, 9) if k == 1 else (16, 12)
+        Image.new("L" if k else "RGB", size).save(saliency / f"2007_{k:06d}.png")
     told = CliRunner().invoke(app, ["data", "check", "--data", str(root), "--json"])
     assert told.exit_code == 1
     report = json.loads(told.stdout)
     assert report["ok"] is False
     assert "train: 3 saliency maps for 3 images" in report["notes"]
+    assert "\nnote: train: 3 saliency maps for 3 images\n" in str(check_folder(root))
     files = [each["file"] for each in report["findings"]]
-    for path in [*expected, str(mask_of(root, 2)), str(saliency / "2007_000000.png")]:
+    for path in [
+        *expected,
+        str(mask_of(root, 2)),
+        *(str(saliency / f"2007_00000{k}.png") for k in (0, 1)),
+    ]:
         assert path in files
     assert all(each["reason"] and each["remedy"] for each in report["findings"])
     levels = {each["kind"]: each["level"] for each in report["findings"]}

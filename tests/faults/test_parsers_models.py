@@ -25,8 +25,10 @@ ABOUT = '{"network": "vgg16_scenes", "classes": ["cat", "dog"], "longest_side": 
 def params(folder: Path) -> Path:
     arrays = struct.pack("<II", 1, 2) + struct.pack("<iii", 1, 0, 3) + bytes([7, 8])
     arrays += struct.pack("<IiIqq", 0xF993FAC9, 0, 2, 1, 2) + struct.pack("<iiiff", 1, 0, 0, 1, 2)
-    names = struct.pack("<QQ", 2, 5) + b"arg:w" + struct.pack("<Q", 5) + b"aux:m"
-    (folder / "net.params").write_bytes(struct.pack("<QQQ", 0x112, 0, 2) + arrays + names)
+    arrays += struct.pack("<IIqiiif", 0xF993FAC8, 1, 1, 1, 0, 0, 3)
+    names = [struct.pack("<Q", 5) + name for name in (b"arg:w", b"aux:m", b"aux:v")]
+    head, count = struct.pack("<QQQ", 0x112, 0, 3), struct.pack("<Q", 3)
+    (folder / "net.params").write_bytes(head + arrays + count + b"".join(names))
     return folder / "net.params"
 
 

@@ -40,7 +40,7 @@ def find_photos(
         if not others.isdisjoint((here, *here.parents)):
             continue
         name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
-        name = re.sub(r"[^\w.-]+", "_", name)[-64:].lstrip(".")  # files are called so, none hidden
+        name = re.sub(r"[^\w.-]+", "_", name)[-64:].lstrip(".") or "_"  # no hidden file
         while name in found:
             name += "_"
         found[name] = path

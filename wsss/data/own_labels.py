@@ -23,7 +23,7 @@ NO_CLASSES = {"label", "labels", "class", "classes", "category", "target"}
 
 
 OwnLabels = tuple[Mapping[str, Sequence[str]], tuple[str, ...]]
-"""From a photo's id to names of classes; all names, in the order in which masks number them."""
+"""From a photo's id to names of classes; all names, as masks number them from 1."""
 
 
 def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLabels:
@@ -41,6 +41,11 @@ def read_own_labels(found: Mapping[str, Path], photos: Path, labels: Path | None
         The folder that they lie in.
     labels : Path or None
         See `wsss.data.own.adopt_photos`.
+
+    Returns
+    -------
+    OwnLabels
+        The classes of each photo, and all of them.
 
     Raises
     ------

@@ -110,7 +110,7 @@ def imagenet_classifier(name: str = NETWORK) -> Network:
 
 
 def class_index(name: str) -> int:
-    """Find a class by its name, capitals and spaces aside."""
+    """Find a class by its name, capitals and spaces aside unless one is called exactly so."""
     if (exact := name.strip()) in NAMES:  # Cardigan is a dog, cardigan a coat
         return NAMES.index(exact)
     places = {known.casefold(): index for index, known in enumerate(NAMES)}

@@ -135,7 +135,7 @@ class Slider:
         height, width = self.first.shape[:2]
         before, after = escape(self.before), escape(self.after)
         return (
-            f'<figure class="slider" style="--cut:50%;max-width:320px;margin:1rem auto">'
+            '<figure class="slider" style="--cut:50%;max-width:320px;margin:1rem auto">'
             f'<div class="pictures" style="position:relative;aspect-ratio:{width}/{height}">'
             f'<img alt="{after}" style="{LAYER}" src="{_data_uri(self.second)}">'
             f'<img alt="{before}" style="{LAYER}clip-path:inset(0 calc(100% - var(--cut)) 0 0)" '

@@ -1,11 +1,12 @@
 """The paper as data: its recipes, tables, claims and the works it compares with; needs no torch."""
 
 from wsss.paper.claims import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison
-from wsss.paper.literature import WORKS
+from wsss.paper.literature import WORKS, Work
 from wsss.paper.tables import (
     BESIDE,
     EVERYTHING,
     TABLES,
+    TYPES,
     Cell,
     Part,
     PilotRecipe,
@@ -22,6 +23,7 @@ __all__ = [
     "CLAIMS",
     "EVERYTHING",
     "TABLES",
+    "TYPES",
     "WORKS",
     "AnyRecipe",
     "Cell",
@@ -33,5 +35,6 @@ __all__ = [
     "Scales",
     "Table",
     "Testing",
+    "Work",
     "get_table",
 ]

@@ -37,7 +37,16 @@ class ThresholdSeed:
 
     def __call__(self, image: np.ndarray, cams: Sequence[Tensor], saliency: Tensor) -> list[Tensor]:
         """Make a seed of each map of an image, see `wsss.seeds.SeedRule`."""
-        return [threshold_seed(cam[None], saliency[None], **vars(self))[0] for cam in cams]
+        return [
+            threshold_seed(
+                cam[None],
+                saliency[None],
+                foreground_above=self.foreground_above,
+                background_below=self.background_below,
+                class_conflict=self.class_conflict,
+            )[0]
+            for cam in cams
+        ]
 
 
 def threshold_seed(
