@@ -313,14 +313,14 @@ def of_photo_page() -> list[str]:
     usual = pd.Series({key: of_photos(*key[:3])[key[3]] for key in longer.index})
     long, short = (each.unstack().T.dropna() for each in (longer, usual))
     assert long.shape == (len(longer) / 5, 5), "every cell with the same random seeds"
-    both, plain = ("table2", "RES38", "Both (T + C)"), (*TWELVE[:2], "Without WST")
+    crf, both = (("table2", "RES38", column) for column in ("CRF (C)", "Both (T + C)"))
+    plain = (*TWELVE[:2], "Without WST")
     gained = (long - short).mean()
     assert [*long.mean().sort_values().index] == [*short.mean().sort_values().index]
 
     def ahead(of: tuple[str, ...], key: tuple[str, ...] = TWELVE) -> list[str]:
         return [pm(each[key] - each[of]) for each in (long, short)]
 
-    crf = ("table2", "RES38", "CRF (C)")
     wst = [
         of_photos("table5", row, "With WST") - of_photos("table5", row, "Without WST")
         for row in dict.fromkeys(cell.row for cell in get_table("table5").cells)
