@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 Line = dict[str, str]
+TITLES = {"cams": "CAMs", "crf": "CRF"}
 
 
 def speed_tables(lines: list[Line]) -> str:
@@ -14,13 +15,14 @@ def speed_tables(lines: list[Line]) -> str:
 
     Examples
     --------
-    >>> quantity("0.0123", "s"), quantity("35.29", "MB"), quantity("", "s")
-    ('12.3 ms', '35.3 MB', '')
+    >>> quantity("0.0123", "s"), quantity("652.46", "s"), quantity("35.29", "MB"), quantity("", "s")
+    ('12.3 ms', '652 s', '35.3 MB', '')
     """
     first = lines[0]
     compared = f"*Usual*: {first['way_usual']}. " if first["way_usual"] else ""
     text = [
-        f"## {first['part'].capitalize()}\n\n{compared}*Ours*: {first['way_ours']}.\n\n",
+        f"## {TITLES.get(first['part'], first['part'].capitalize())}\n\n",
+        f"{compared}*Ours*: {first['way_ours']}.\n\n",
         f"{first['processor']}, threads: {first['threads']}, load {_round(first['load'])}; ",
         f"copies {_round(first['copy_bytes_per_s'], 1e9)} GB/s, multiplies matrices at ",
         f"{_round(first['matmul_flops_per_s'], 1e9)} GFLOP/s; Python {first['python']}, ",
@@ -38,15 +40,17 @@ def speed_tables(lines: list[Line]) -> str:
 
 
 def quantity(cell: str, unit: str) -> str:
-    """Time in milliseconds, or memory, with three digits; nothing for an empty cell."""
+    """Time (below ten seconds in milliseconds) or memory in three digits; nothing if empty."""
     if not cell:
         return ""
-    return f"{_round(cell, 1e-3)} ms" if unit == "s" else f"{_round(cell)} {unit}"
+    short = unit == "s" and float(cell) < 10
+    return f"{_round(cell, 1e-3)} ms" if short else f"{_round(cell)} {unit}"
 
 
 def _table(heading: str, rows: Iterable[tuple[str, Line]]) -> list[str]:
-    text = [f"| {heading} | usual | ours | usual ÷ ours | quartiles | limit | ours ÷ limit |\n"]
-    text.append("| :-- | --: | --: | --: | :-: | --: | --: |\n")
+    """Lines of a table, without the columns that hold nothing."""
+    head = [heading, "usual", "ours", "usual ÷ ours", "quartiles", "limit", "ours ÷ limit"]
+    table = []
     for name, line in rows:
         ours, limit = line["ours"], line["limit"]
         usual, ours_shown, limit_shown = (
@@ -54,9 +58,10 @@ def _table(heading: str, rows: Iterable[tuple[str, Line]]) -> list[str]:
         )
         spread = f"{_round(line['low'])} – {_round(line['high'])}" if line["low"] else ""
         above = _round(str(float(ours) / float(limit))) if limit else ""
-        cells = [name, usual, ours_shown, _round(line["ratio"]), spread, limit_shown, above]
-        text.append(f"| {' | '.join(cells)} |\n")
-    return [*text, "\n"]
+        table.append([name, usual, ours_shown, _round(line["ratio"]), spread, limit_shown, above])
+    kept = [n for n in range(len(head)) if any(cells[n] for cells in table)]
+    lines = [head, [":--", *["--:"] * (len(head) - 1)], *table]
+    return [*(f"| {' | '.join(cells[n] for n in kept)} |\n" for cells in lines), "\n"]
 
 
 def _round(cell: str, unit: float = 1) -> str:
