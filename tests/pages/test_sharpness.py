@@ -39,7 +39,7 @@ def test_the_best_is_told_with_those_that_are_as_good() -> None:
     assert as_good(table, best) == [{"2": "4", "4": "2"}[best]]
     told = tell_sharpness(scores).data
     assert told.count("5 random seeds, s = 0, 1, 2, 4") == len(ROWS)
-    assert "over no weights +3." in told
+    assert "; +2.0 ± 0.2 over the paper's s = 1; +3.0 ± 0.1 over no weights" in told
 
 
 def test_random_seeds_that_lack_a_sharpness_are_left_out() -> None:

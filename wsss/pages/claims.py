@@ -237,7 +237,7 @@ def show_comparisons(results: Sequence[ClaimResult]) -> Styler:
                 "paper": _amount(claim.in_paper(named[name]), claim.unit),
                 "ours": spread(ours, partial(_amount, unit=claim.unit)),
                 "95 % interval": _range(*found.interval),
-                "p (Holm)": f"{found.p:.3f}",
+                "p (Holm)": f"{found.p:.3f}".replace("0.000", "&lt;0.001"),
                 "random seeds": str(len(ours)),
             })  # fmt: skip
     return _plain(pd.DataFrame(lines), "comparisons")

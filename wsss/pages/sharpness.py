@@ -103,7 +103,7 @@ def tell_sharpness(scores: pd.DataFrame) -> Markdown:
         line = f"**{count} seeds**: the largest mean is that of s = {best}, {score}"
         for s, name in (("1", "the paper's s = 1"), ("0", "no weights")):
             if s != best:
-                line += f"; over {name} {spread(pd.Series(table[best] - table[s]), signed)}"
+                line += f"; {spread(pd.Series(table[best] - table[s]), signed)} over {name}"
         rest = as_good(table, best)
         if rest and len(table) > 1:
             line += f"; not clearly behind: s = {', '.join(rest)}"
