@@ -218,7 +218,7 @@ def paper() -> Profile:
     return Profile(
         name="paper",
         summary="VOC 2012 and SBD, VGG16, ResNet38 and ResNet101 with ImageNet weights",
-        rng_seeds=(0, 1, 2),  # the paper quotes single runs; its differences are of their size
+        rng_seeds=(0, 1, 2),  # not in the paper, whose figures have no spread
         data=DataChoices(
             Photos(VOC_CLASSES, splits=("train_aug", "train", "val")),
             train="train_aug",  # Sec. 5.1: 10,582 images

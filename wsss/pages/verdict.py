@@ -1,6 +1,6 @@
 """From differences over a few random seeds to a verdict: of a comparison, and of a claim.
 
-Not in the paper, which quotes single runs.
+Not in the paper, whose figures have no spread.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Cell:
     row, column : str
         Where it stands.
     paper : float
-        The paper's mIoU on VOC 2012 val, in percent, from a single run; NaN if it has none.
+        The paper's mIoU on VOC 2012 val, in percent; NaN if it has none.
     recipe : Recipe or PilotRecipe
         What the segmenter behind it is trained on.
 
