@@ -557,8 +557,11 @@ def test_losses_see_normalised_images_and_the_labels() -> None:
             torch.testing.assert_close(total / labelled, expected)
 
 
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize("epoch", [0, 1])
-def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_images(tmp_path, epoch) -> None:
+def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_images(
+    tmp_path, epoch, clip_norm
+) -> None:
     def sample(index: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         return np.zeros((9, 9, 3), np.uint8), np.array([index == 0])
 
@@ -571,7 +574,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_images(tmp_p
         return total * (torch.nan if bad else 1), len(images)
 
     model = get_model("vgg16_scenes", head="cam", num_classes=1, width=1 / 16)
-    schedule = Schedule(epochs=2, batch_size=2, lr=1e-3)
+    schedule = Schedule(epochs=2, batch_size=2, lr=1e-3, clip_norm=clip_norm)
     checkpoint = tmp_path / "checkpoint.pt"
     message = rf"toy: the loss is nan at epoch {epoch + 1}, step \d, on the images .*zero"
     with pytest.raises(InputError, match=message):

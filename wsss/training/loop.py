@@ -137,7 +137,9 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
                 optimizer.zero_grad()
                 losses.append(_backward(fabric, model, work.loss, parts))
                 if schedule.clip_norm:
-                    fabric.clip_gradients(model, optimizer, max_norm=schedule.clip_norm)
+                    fabric.clip_gradients(  # what is not finite is told after the epoch
+                        model, optimizer, max_norm=schedule.clip_norm, error_if_nonfinite=False
+                    )
                 optimizer.step()
                 if not warm:
                     losses[0].item()  # wait for a GPU, once
