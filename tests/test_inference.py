@@ -203,6 +203,17 @@ def test_scales_that_make_no_sense(scales: tuple[float, ...]) -> None:
         Protocol(scales)
 
 
+def test_a_network_can_be_trained_on_after_it_was_looked_at(
+    images: list[np.ndarray], present: np.ndarray
+) -> None:
+    for look in (lambda model: infer_cams(model, images, present, scale=1.0),
+                 lambda model: predict(model, images)):  # fmt: skip
+        model = network(4)
+        look(model)
+        model(torch.zeros(1, 3, 9, 9)).sum().backward()
+        assert all(each.grad is not None for each in model.parameters())
+
+
 def test_every_image_is_in_one_batch_of_its_shape() -> None:
     groups = list(batches_of_one_shape(SIZES, 2))
     assert sorted(i for group in groups for i in group) == [0, 1, 2, 3, 4]

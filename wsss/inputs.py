@@ -29,7 +29,8 @@ def prepare(model: Network) -> Network:
     >>> prepare(get_model("vgg16_scenes", head="cam", num_classes=3)).training
     False
     """
-    return model.eval().to(memory_format=torch.channels_last)
+    with torch.inference_mode(mode=False):  # else it could never be trained again
+        return model.eval().to(memory_format=torch.channels_last)
 
 
 def batches_of_one_shape(shapes: Iterable[tuple[int, ...]], batch_size: int) -> Iterator[list[int]]:
