@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -14,7 +16,8 @@ from wsss.errors import InputError
 from wsss.pages.sharpness import show_noise
 from wsss.pages.weights import trace_lines
 from wsss.profiles import smoke
-from wsss.stages import Stage, graph
+from wsss.stages import Stage, Store, graph
+from wsss.stages.stage import Results
 from wsss.training.precision import NAMES, PRECISIONS, Precision, arithmetic, require_precision
 
 FLAGS: dict[Precision, tuple[bool, bool]] = {
@@ -137,6 +140,25 @@ def test_a_profile_in_bfloat16_stays_so(pretended: pytest.MonkeyPatch) -> None:
         lab = Lab(profile)
         assert lab.classifier().precision == "bf16-mixed"
         assert lab.cams()[0].precision == ("tf32" if count else "32-true")
+
+
+class Plain(Stage):
+    """Runs no network, and may do so beside a training that another thread of its worker is at."""
+
+    stage: Literal["plain"] = "plain"
+
+    def compute(self, folder: Path, store: Results) -> None:
+        (folder / "flags.json").write_text(json.dumps(flags_now()))
+
+
+@pytest.mark.usefixtures("pretended")
+@pytest.mark.parametrize("precision", FLAGS)
+def test_a_stage_without_a_network_leaves_the_arithmetic_alone(
+    precision: Precision, tmp_path: Path
+) -> None:
+    with arithmetic(precision):
+        folder = Store(tmp_path).ensure(Plain())
+    assert json.loads((folder / "flags.json").read_text()) == list(FLAGS[precision])
 
 
 def test_nothing_is_computed_where_a_training_would_be_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,7 +215,8 @@ class Store:
         started, clock = datetime.now(UTC), time.perf_counter()
         parents = [parent for stage in stages for parent in stage.parents()]
         inputs = Inputs(self, parents, of=stages[0].name)
-        with arithmetic(stages[0].precision or "32-true"):
+        # One that runs no network leaves the arithmetic to a training in another thread.
+        with arithmetic(precision) if (precision := stages[0].precision) else nullcontext():
             before = type(stages[0]).compute_together(stages, parts, inputs) or 0.0
         seconds = (before + time.perf_counter() - clock) / len(stages)  # each one's share
         for stage, part in zip(stages, parts, strict=True):
