@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError
@@ -360,6 +362,21 @@ def test_two_processes_give_the_same_curve(
     again, read = train_steadily(checkpoint=checkpoint)
     assert read == history
     assert same(again, model)
+
+
+def test_what_is_wrong_in_one_of_two_processes_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def launch(*_: Any) -> None:  # as torch tells what a process raised
+        try:
+            raise InputError("toy: the loss is nan")
+        except InputError:
+            told = f"\n\n-- Process 1 terminated with:\n{traceback.format_exc()}\n"
+        raise ProcessRaisedException(told, error_index=1, error_pid=2)
+
+    monkeypatch.setattr("lightning_fabric.Fabric.launch", launch)
+    with pytest.raises(InputError, match=r"^toy: the loss is nan$"):
+        train_steadily(processes=2)
 
 
 def test_batch_statistics_need_the_whole_batch() -> None:

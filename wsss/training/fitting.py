@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from wsss.errors import InputError
@@ -183,6 +185,10 @@ def _train_together(fabric: Fabric, model: Network, work: Work) -> History:
             )
             history = fabric.launch(part, model)  # pyright: ignore[reportArgumentType]
             model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except ProcessRaisedException as error:  # whatever it was, as a traceback
+        if told := re.findall(r"^wsss\.errors\.\w+: (.+)", str(error), re.MULTILINE):
+            raise InputError(told[-1]) from error
+        raise
     finally:
         if not given:  # Fabric leaves there a port that need not be free for the next training
             os.environ.pop("MASTER_PORT", None)
