@@ -516,6 +516,19 @@ def test_weight_decay_and_momentum_reach_the_optimizer() -> None:
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.1]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"optimizer": "adam"}, "optimizer is 'adam'; choose one of 'sgd', 'adamw'"),
+        ({"decay_every": "steps"}, "decay_every is 'steps'; choose one of 'epoch', 'step'"),
+        ({"precision": "bf16"}, "precision is 'bf16'; .* '32-true', 'tf32', 'bf16-mixed'"),
+    ],
+)
+def test_a_word_that_a_schedule_does_not_know_is_refused(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=f"^Schedule: {says}$"):
+        replace(SCHEDULE, **wrong)
+
+
 def test_gradients_are_clipped() -> None:
     schedule = Schedule(
         epochs=1, batch_size=10, lr=1.0, head_multiplier=1, momentum=0, weight_decay=0,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 import torch
 
+from wsss.errors import InputError
 from wsss.models import parameter_groups
 from wsss.models.network import Network
 from wsss.training.precision import Precision
@@ -45,6 +46,11 @@ class Schedule:
         what torch does there by default; with bfloat16 the weights, the logits that the loss sees
         and the loss stay in float32. It changes the numbers, so it belongs here. A
         `wsss.wiring.Wiring` takes "tf32" for "32-true" on a GPU unless it is told otherwise.
+
+    Raises
+    ------
+    InputError
+        If `decay_every`, `optimizer` or `precision` is none of its words.
     """
 
     epochs: int = 20
@@ -60,6 +66,13 @@ class Schedule:
     warmup: float = 0.0
     clip_norm: float | None = None
     precision: Precision = "32-true"
+
+    def __post_init__(self) -> None:
+        for name in ("decay_every", "optimizer", "precision"):
+            word, words = getattr(self, name), get_args(get_type_hints(Schedule)[name])
+            if word not in words:  # it would be taken for one of them
+                known = ", ".join(map(repr, words))
+                raise InputError(f"Schedule: {name} is {word!r}; choose one of {known}")
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
