@@ -197,6 +197,22 @@ def test_the_crf_sees_the_negative_averaged_logits(images: list[np.ndarray]) -> 
         assert (labels == logits.argmax(0)).mean() < 0.97
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_under_autocast_logits_are_float32_all_the_same(
+    images: list[np.ndarray], dtype: torch.dtype
+) -> None:
+    model, protocol = network(3), Protocol(SCALES, flip=True)
+    exact = dict(infer_logits(model, images, protocol))
+    with torch.autocast("cpu", dtype):
+        rounded = dict(infer_logits(model, images, protocol))
+        assert predict(model, images)[0].dtype == np.uint8
+    for i, logits in exact.items():
+        assert rounded[i].dtype == torch.float32
+        torch.testing.assert_close(
+            rounded[i], logits, rtol=0, atol=0.02 * float(logits.abs().max())
+        )
+
+
 @pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,), (1.0, math.nan)])
 def test_scales_that_make_no_sense(scales: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="scales"):

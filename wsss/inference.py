@@ -225,7 +225,7 @@ def infer_logits(
     {0: (3, 64, 64), 1: (3, 40, 64)}
     """
     prepare(model)
-    stride = model.output_stride
+    stride, device = model.output_stride, model.classifier.weight.device
     shapes = [input_lengths(image, protocol.scales, stride) for image in images]
     for indices in batches_of_one_shape(shapes, batch_size):
         chosen = [images[i] for i in indices]
@@ -237,7 +237,8 @@ def infer_logits(
         for n, i in enumerate(indices):
             height, width = images[i].shape[:2]
             own = {way: maps[n] for way, maps in views.items()}
-            mean = average_views(own, (height, width), protocol, stride)
+            with torch.autocast(device.type, enabled=False):  # it is for the network
+                mean = average_views(own, (height, width), protocol, stride)
             yield i, mean.cpu()  # averaged where the network is
 
 
