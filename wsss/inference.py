@@ -141,7 +141,7 @@ def infer_labels(
     [0, 1]
     """
     on_gpu = model.classifier.weight.device.type != "cpu"
-    threads = threads or ((os.cpu_count() or 1) if on_gpu and protocol.crf else 1)
+    threads = threads or (_cores() if on_gpu and protocol.crf else 1)
 
     def both(i: int, logits: Tensor) -> tuple[int, np.ndarray, np.ndarray]:
         before = label_map(logits, images[i])
@@ -161,6 +161,12 @@ def infer_labels(
             if len(pending) > 2 * threads:  # logits are large: the GPU waits in the end
                 yield pending.popleft().result()
         yield from (each.result() for each in pending)
+
+
+def _cores() -> int:
+    """Count the cores that this process may use: a job of a queue has some of its machine's."""
+    own = getattr(os, "sched_getaffinity", None)  # not every system has it
+    return len(own(0)) if own else os.cpu_count() or 1
 
 
 def _spread(
