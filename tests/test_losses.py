@@ -677,6 +677,14 @@ def test_meta_tensors_have_no_labels_to_look_at(batch) -> None:
     assert weighted_selective_loss(logits, seeds, reduction="none").shape == (2, 5, 6)
 
 
+def test_factors_go_where_the_module_goes(batch) -> None:
+    logits, seeds = (each.to("meta") for each in batch)
+    factors = {"class_weights": torch.ones(logits.shape[1]), "priors": torch.ones(seeds.shape[1])}
+    criterion = WeightedSelectiveLoss(sharpness=2.0, **factors)
+    torch.testing.assert_close(criterion(*batch), weighted_selective_loss(*batch, sharpness=2.0))
+    assert criterion.to("meta")(logits, seeds).device.type == "meta"
+
+
 def test_reductions(batch) -> None:
     logits, seeds = batch
     each = weighted_selective_loss(logits, seeds, reduction="none")

@@ -141,6 +141,8 @@ def weighted_selective_sum(
 class WeightedSelectiveLoss(nn.Module):
     """`weighted_selective_loss` as a module; takes its keyword arguments.
 
+    Tensors among them are buffers, as in torch's own losses: they go where the module goes.
+
     Examples
     --------
     >>> criterion = WeightedSelectiveLoss(sharpness=0.0)
@@ -151,10 +153,13 @@ class WeightedSelectiveLoss(nn.Module):
     def __init__(self, **settings: Any) -> None:
         super().__init__()
         self.settings = settings
+        for name in ("class_weights", "priors"):
+            self.register_buffer(name, settings.pop(name, None))
 
     def forward(self, logits: Tensor, seeds: Tensor) -> Tensor:
         """Return the loss of logits (N, L, ...) against seeds (N, K, ...)."""
-        return weighted_selective_loss(logits, seeds, **self.settings)
+        factors: dict[str, Any] = dict(self.named_buffers())
+        return weighted_selective_loss(logits, seeds, **self.settings, **factors)
 
 
 def _losses(
