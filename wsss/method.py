@@ -15,7 +15,7 @@ from wsss.cam import cam_at_pixels, infer_cams
 from wsss.data.affine import Augmentation
 from wsss.models.network import Network
 from wsss.seeds import CrfSeed, SeedRule, ThresholdSeed
-from wsss.training import Schedule, fit
+from wsss.training import Schedule, fit, on_accelerator
 from wsss.training.tasks import classifier_loss, classifier_sample, segmenter_loss, segmenter_sample
 
 
@@ -67,7 +67,7 @@ def learn_to_segment(
         train(network, classifier_loss, sample)
 
     # Sec. 4.1, 4.3, 4.4: what they look at, at several scales and by several networks (Eq. 2-3).
-    views = [(network, scale) for network in classifiers for scale in scales]
+    views = [(on_accelerator(network), scale) for network in classifiers for scale in scales]
     maps = [infer_cams(network, images, present, scale=scale) for network, scale in views]
 
     # Sec. 4.2: every map becomes a seed of every type.
