@@ -726,6 +726,17 @@ def test_a_seed_of_prior_two_counts_as_two(batch, unknown: Unknown) -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64])
+def test_factors_of_another_type_do_not_widen_the_loss(batch, dtype: torch.dtype) -> None:
+    logits, seeds = batch[0].float(), batch[1]
+    factors = {"priors": torch.tensor([2, 1, 1]), "class_weights": torch.tensor([1, 2, 3, 4])}
+    wide = {name: factor.to(dtype) for name, factor in factors.items()}
+    same = {name: factor.float() for name, factor in factors.items()}
+    loss = weighted_selective_loss(logits, seeds, **wide)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, weighted_selective_loss(logits, seeds, **same))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bool, torch.complex64])
 @pytest.mark.parametrize("function", [weighted_selective_loss, seed_weights])
 def test_seeds_that_are_no_integers_are_refused(function, dtype: torch.dtype) -> None:

@@ -181,7 +181,7 @@ def _losses(
     if priors is not None:
         if check and not transformed(priors) and not (priors > 0).all():
             raise InputError(f"priors go down to {priors.min().item():g}; they are positive")
-        priors = priors.expand(seeds.shape[:2])
+        priors = priors.to(torch.float32).expand(seeds.shape[:2])  # not to widen all else
     votes = count_votes(
         seeds, logits.shape[1], ignore_index=ignore_index, priors=priors, check=check
     )
