@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.inputs import (
     BATCH_SIZE,
     at_pixels,
@@ -145,8 +145,7 @@ def merge_cams(
     if not cams or len({cam.shape for cam in cams}) > 1:
         shapes = ", ".join(str(tuple(cam.shape)) for cam in cams) or "none"
         raise InputError(f"merge_cams: the maps must share one shape (N, C, H, W); got {shapes}")
-    if how not in ("max", "mean"):
-        raise InputError(f"merge_cams: how is {how!r}; choose 'max' or 'mean'")
+    require_word("merge_cams: how", how, Literal["max", "mean"])
     stacked = torch.stack(tuple(cams))
     merged = stacked.amax(0) if how == "max" else stacked.mean(0)
     return normalise_cams(merged) if renormalise else merged

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wsss.data.affine import Augmentation
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.losses import Unknown
 from wsss.paper import Part, PilotRecipe, Recipe, Testing
 from wsss.seeds import SEED_TYPES, SeedRule
@@ -153,6 +153,9 @@ class Weighting:
 
     sharpness: float = 1.0
     unknown: Unknown = "counted"
+
+    def __post_init__(self) -> None:
+        require_word("Weighting: unknown", self.unknown, Unknown)
 
 
 @dataclass(frozen=True)

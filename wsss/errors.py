@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, get_args
 
 
 class InputError(ValueError):
@@ -39,6 +40,21 @@ def printable(text: str) -> str:
     ('two\\nlines', 'Übung 1')
     """
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def require_word(what: str, word: object, words: Any) -> None:
+    """Refuse a word that is none of a `Literal`'s: it would be taken for another of them.
+
+    Examples
+    --------
+    >>> from typing import Literal
+    >>> require_word("reduction", "total", Literal["mean", "sum"])
+    Traceback (most recent call last):
+    wsss.errors.InputError: reduction is 'total'; choose one of 'mean', 'sum'
+    """
+    if word not in get_args(words):
+        known = ", ".join(map(repr, get_args(words)))
+        raise InputError(f"{what} is {word!r}; choose one of {known}")
 
 
 class NoRoomError(InputError):

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.paper import Cell, Table, Testing, get_table
 from wsss.profiles import Profile, get_profile
 from wsss.stages import (
@@ -117,6 +117,7 @@ class Pipeline(Wiring):
             found = replace(found, data=replace(found.data, source=source))
         super().__init__(found, Path(data) if data else None, precision)
         self.rng_seeds = _rng_seeds(rng_seeds) or found.rng_seeds
+        require_word("compute", compute, Compute)
         self.compute: Compute = compute
         self.records = Records(Path(results) if results else RESULTS / found.name)
         known = Records() if compute == "all" else self.records

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from wsss.crf import PRESETS
 from wsss.data.suspicions import left_out
+from wsss.errors import require_word
 from wsss.inference import SCALES, Protocol
 from wsss.paper import (
     AnyRecipe,
@@ -93,6 +94,8 @@ class Wiring:
     def __init__(
         self, profile: Profile, data: Path | None = None, precision: PrecisionName | None = None
     ) -> None:
+        if precision is not None:
+            require_word("precision", precision, PrecisionName)
         self.profile = profile
         self.data = data
         self.precision: PrecisionName | None = precision
@@ -207,6 +210,7 @@ class Wiring:
     def protocol(self, recipe: AnyRecipe, testing: Testing | None = None) -> Protocol:
         """Return how a recipe's segmenter is tested, by default the profile's way."""
         testing = testing or self.profile.testing
+        require_word("testing", testing, Testing)
         return Protocol(
             scales=SCALES if testing.startswith("ms") else (1.0,),
             flip=testing.startswith("ms"),

@@ -182,7 +182,7 @@ def test_bad_xml(tmp_path: Path, text: str | None, says: str) -> None:
 
 
 def test_an_unknown_rule_for_difficult_objects(xml_folder: Path) -> None:
-    with pytest.raises(InputError, match="give 'keep' or 'drop'"):
+    with pytest.raises(InputError, match="choose one of 'keep', 'drop'"):
         read_labels(xml_folder, IDS, ["cat"], difficult="maybe")  # type: ignore[arg-type]
 
 

@@ -1,14 +1,19 @@
 """What is wrong with the data is told before anything is trained, and what changes is not taken."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from wsss import Lab
+from wsss.choices import Weighting
 from wsss.data.affine import Augmentation
 from wsss.data.labels import write_labels_csv
 from wsss.data.pictures import voc_palette, write_mask_png
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
+from wsss.profiles import smoke
 from wsss.seeds import ThresholdSeed
 from wsss.stages import (
     Cams,
@@ -277,3 +282,20 @@ def test_maps_and_seeds_that_change_while_they_are_read_are_not_taken(
     with pytest.raises(InputError, match="its content changed meanwhile"):
         store.ensure(stage)
     assert not store.done(stage)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: Lab(replace(smoke(), testing="CRF")).asked("table5"), "testing is 'CRF'; choose"),
+        (lambda: Lab("smoke").asked("table5", testing="MS"), "'single', 'crf', 'ms', 'ms.crf'"),
+        (lambda: Lab("smoke", precision="fp32"), "precision is 'fp32'; choose one of '32', 'tf32'"),
+        (lambda: Lab("smoke", compute="nothing"), "compute is 'nothing'; choose one of 'missing'"),
+        (lambda: Weighting(unknown="ignored"), "Weighting: unknown is 'ignored'; choose"),
+        (lambda: ThresholdSeed(class_conflict="max"), "class_conflict is 'max'; choose one of"),
+    ],
+)
+def test_words_that_are_none_of_an_option_are_told_before_too(ask, message):
+    """Each was once taken for another word, or refused by what comes after hours."""
+    with pytest.raises(InputError, match=message):
+        ask()

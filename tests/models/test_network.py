@@ -220,7 +220,7 @@ def test_a_file_that_wants_to_run_something_is_refused(tmp_path):
     ("settings", "message"),
     [
         ({"name": "vgg19"}, "unknown network 'vgg19'; choose one of .*vgg16"),
-        ({"head": "fcn"}, "unknown head 'fcn'; choose one of cam, largefov"),
+        ({"head": "fcn"}, "head is 'fcn'; choose one of 'cam', 'largefov'"),
         ({"num_classes": 0}, "num_classes and width must be positive, not 0 and 1.0"),
         ({"width": 0}, "num_classes and width must be positive, not 20 and 0"),
         ({"width": float("nan")}, "must be positive"),

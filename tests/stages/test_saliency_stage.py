@@ -103,7 +103,7 @@ def test_without_maps_comes_u2netp_or_what_was_asked_for(data: Path, train: Imag
         choose_saliency("maps", train, data)
     with pytest.raises(InputError, match="give --data"):
         choose_saliency("maps", train, None)
-    with pytest.raises(InputError, match="unknown saliency 'x'; there are auto, maps"):
+    with pytest.raises(InputError, match="saliency is 'x'; choose one of 'auto', 'maps'"):
         choose_saliency("x", train, data)  # pyright: ignore[reportArgumentType]
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.files import atomic_write, read_text
 from wsss.pickles import read_npy
 
@@ -107,8 +107,7 @@ def find_labels(
 ) -> Rows:
     """Return the labels (C,) of those ids that have any; parameters as in `read_labels`."""
     source = Path(source)
-    if difficult not in ("keep", "drop"):
-        raise InputError(f"difficult={difficult!r}: give 'keep' or 'drop'")
+    require_word("difficult", difficult, Difficult)
     if source.is_dir():
         return _xml_rows(source, ids, classes, difficult)
     if difficult != "keep":

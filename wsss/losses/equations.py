@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.losses.votes import predict
 
 Unknown = Literal["counted", "left_out"]
@@ -181,7 +181,4 @@ def require_fit(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknow
         raise InputError(f"seeds are {seeds.dtype}; they hold integer labels")
     if not 0 <= sharpness < math.inf:
         raise InputError(f"sharpness is {sharpness}; s of Eq. 6 is finite and not negative")
-    if unknown not in get_args(Unknown):
-        raise InputError(
-            f"unknown is '{unknown}'; seeds that do not know a pixel are 'counted' or 'left_out'"
-        )
+    require_word("unknown", unknown, Unknown)

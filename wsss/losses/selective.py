@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.losses.equations import Unknown, require_fit
 from wsss.losses.votes import count_votes, transformed, voted_cross_entropy
 
@@ -84,8 +84,7 @@ def weighted_selective_loss(
     ----------
     Fan et al., Sec. 4.5, Eq. 4-7.
     """
-    if reduction not in get_args(Reduction):
-        raise InputError(f"reduction is {reduction!r}; choose 'mean', 'sum' or 'none'")
+    require_word("reduction", reduction, Reduction)
     losses, counted = _losses(
         logits, seeds, sharpness, unknown, ignore_index, class_weights, priors, check
     )

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.models import efficientnet, resnet38, resnet101, squeezenet, vgg
 from wsss.models.loading import Reader, load_trunk, load_weights
 from wsss.models.network import Head, Network, parameter_groups
@@ -129,8 +128,7 @@ def get_model(
     wsss.errors.InputError: unknown network 'vgg19'; choose one of efficientnet_lite0, ...
     """
     entry, read = network_entry(name), None
-    if head not in get_args(Head):
-        raise InputError(f"unknown head {head!r}; choose one of {', '.join(get_args(Head))}")
+    require_word("head", head, Head)
     if num_classes < 1 or not width > 0:
         raise InputError(
             f"{name}: num_classes and width must be positive, not {num_classes} and {width}"

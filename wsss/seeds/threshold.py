@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.seeds.rule import check_maps
 
 ClassConflict = Literal["argmax", "unknown"]
@@ -34,6 +34,9 @@ class ThresholdSeed:
     foreground_above: float = 0.1
     background_below: float = 0.06
     class_conflict: ClassConflict = "argmax"
+
+    def __post_init__(self) -> None:
+        require_word("ThresholdSeed: class_conflict", self.class_conflict, ClassConflict)
 
     def __call__(self, image: np.ndarray, cams: Sequence[Tensor], saliency: Tensor) -> list[Tensor]:
         """Make a seed of each map of an image, see `wsss.seeds.SeedRule`."""
@@ -107,10 +110,7 @@ def threshold_seed(
     Fan et al., Sec. 4.2, second paragraph.
     """
     check_maps(cam, saliency)
-    if class_conflict not in get_args(ClassConflict):
-        raise InputError(
-            f"threshold_seed: class_conflict is {class_conflict!r}; choose 'argmax' or 'unknown'"
-        )
+    require_word("threshold_seed: class_conflict", class_conflict, ClassConflict)
     if not cam.shape[1] < ignore_index <= 255:
         raise InputError(
             f"threshold_seed: ignore_index is {ignore_index}; beside {cam.shape[1]} classes "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from wsss.data.packed import PackedArrays, pack
 from wsss.data.voc import VocFolder
-from wsss.errors import InputError
+from wsss.errors import InputError, require_word
 from wsss.models.weights import WEIGHTS
 from wsss.progress import tell
 from wsss.saliency import (
@@ -170,10 +170,7 @@ def choose_saliency(name: SaliencyName, images: Images, data: Path | None) -> An
     >>> print(choose_saliency("border", Images(source=Scenes(), split="train"), None))
     distance from the border's colours
     """
-    if name not in get_args(SaliencyName):
-        raise InputError(
-            f"unknown saliency {name!r}; there are {', '.join(get_args(SaliencyName))}"
-        )
+    require_word("saliency", name, SaliencyName)
     if name == "cams":
         return CamBackground()
     if name == "border":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, get_type_hints
 
 import torch
 
-from wsss.errors import InputError
+from wsss.errors import require_word
 from wsss.models import parameter_groups
 from wsss.models.network import Network
 from wsss.training.precision import Precision
@@ -69,10 +69,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for name in ("decay_every", "optimizer", "precision"):
-            word, words = getattr(self, name), get_args(get_type_hints(Schedule)[name])
-            if word not in words:  # it would be taken for one of them
-                known = ", ".join(map(repr, words))
-                raise InputError(f"Schedule: {name} is {word!r}; choose one of {known}")
+            require_word(f"Schedule: {name}", getattr(self, name), get_type_hints(Schedule)[name])
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
