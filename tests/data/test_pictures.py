@@ -43,6 +43,23 @@ def test_a_photo_with_odd_tags_is_turned(tmp_path):
     assert read_image(tmp_path / "a.jpg", turned=True).shape == (24, 16, 3)
 
 
+def test_what_pillow_only_warns_of_is_read_in_silence(tmp_path, monkeypatch):
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    broken = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0\x01\0\0\0\x06\0"  # tags cut off
+    Image.fromarray(pixels).save(tmp_path / "tags.png", exif=broken)
+    Image.fromarray(pixels).quantize(4).save(tmp_path / "clear.png", transparency=bytes(4))
+    assert np.array_equal(read_image(tmp_path / "tags.png", turned=True), pixels)
+    assert read_image(tmp_path / "clear.png").shape == pixels.shape
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15)
+    assert np.array_equal(read_image(tmp_path / "tags.png"), pixels)
+
+
+def test_a_mask_that_was_a_jpeg_is_refused(tmp_path):
+    Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "a.png", format="JPEG")
+    with pytest.raises(InputError, match=r"a\.png: JPEG changes indices; save the mask anew"):
+        read_mask_png(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("value", range(1, 9))
 def test_all_eight_ways_to_hold_a_camera(tmp_path, rng, value):
     picture, tags = Image.fromarray(rng.integers(0, 256, (5, 7, 3), np.uint8)), Image.Exif()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,14 +37,15 @@ GREYS = {"L;2": 85, "L;4": 17}
 _UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error),
     *(IndexError, KeyError, TypeError, OverflowError, RuntimeError),  # Pillow, of hostile chunks
-    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
-    UserWarning,  # where warnings are errors: an invalid APNG
+    Image.DecompressionBombError,
 )
 
 
 @contextmanager
 def opened(what: str, path: Path) -> Iterator[Image.Image]:
     """Open a picture; whatever goes wrong with it meanwhile is one `InputError`.
+
+    What Pillow warns of and reads all the same, odd tags or many pixels, is not told.
 
     Parameters
     ----------
@@ -55,7 +57,10 @@ def opened(what: str, path: Path) -> Iterator[Image.Image]:
     if not path.is_file():  # a pipe, say, would be waited for
         raise unreadable(what, path, OSError("no file"))
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(path, formats=FORMATS) as picture,
+        ):
             if picture.format == "PNG":  # Pillow compares no checksum of what it decodes
                 with Image.open(path, formats=["PNG"]) as again:
                     again.verify()
@@ -136,6 +141,8 @@ def read_mask_png(path: Path, classes: int | None = None) -> NDArray[np.uint8]:
     array([[  0, 255]], dtype=uint8)
     """
     with opened("mask", path) as picture:
+        if picture.format == "JPEG":
+            raise InputError(f"{path}: JPEG changes indices; save the mask anew as a PNG")
         tiles = getattr(picture, "tile", ())
         raw = tiles[0].args if tiles else None
         mode, stored = picture.mode, np.array(picture)
@@ -227,7 +234,7 @@ def unreadable(what: str, path: Path, error: BaseException) -> InputError:
         return InputError(
             f"{path}: no permission to read the {what}; give it, and repeat the command"
         )
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+    if isinstance(error, Image.DecompressionBombError):
         return InputError(f"{path}: the {what} is too large ({reason}); shrink it")
     return InputError(f"{path}: the {what} is damaged ({reason}); replace the file")
 
