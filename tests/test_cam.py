@@ -103,7 +103,8 @@ def test_input_is_not_written_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "present"), [((4, 5), (2, 4)), ((4, 6), (2, 3)), ((4, 6), (1, 4))]
+    ("weight", "present"),
+    [((4, 5), (2, 4)), ((4, 6), (2, 3)), ((4, 6), (1, 4)), ((4, 6, 1, 1), (2, 4))],  # a convolution
 )
 def test_shapes_that_do_not_fit_are_quoted(weight: tuple, present: tuple) -> None:
     with pytest.raises(InputError) as caught:

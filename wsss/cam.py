@@ -67,7 +67,8 @@ def class_activation_maps(
     Fan et al., Sec. 4.1, Eq. 2-3; Zhou et al., Learning deep features for discriminative
     localization, CVPR 2016.
     """
-    fit = features.shape[1] == weight.shape[1] and present.shape == (len(features), len(weight))
+    fit = (features.ndim, weight.ndim) == (4, 2) and features.shape[1] == weight.shape[1]
+    fit = fit and present.shape == (len(features), len(weight))
     if not fit or (bias is not None and bias.shape != weight.shape[:1]):
         biases = "" if bias is None else f", bias {tuple(bias.shape)}"
         raise InputError(
