@@ -63,7 +63,7 @@ def test_tables_of_labels(photos, tmp_path, text):
     [
         ("owl\n", "its first line, 'owl', has no comma"),
         ("file,labels\na 1,owl\n", "4 photos have no label"),
-        ("file,owl,rail\na 1,1,2\n", "give 0 and 1, or one column of labels"),
+        ("file,owl,rail\na 1,1,2\n", "line 2: '2' under 'rail'; give 0 and 1 in each column, or"),
         ("file,owl,rail\na 1,1\n", "line 2: 2 cells under 3 titles"),
         ("file,labels\na 1,owl\na 1,owl\n", "line 3: 'a 1' stands there twice"),
     ],
@@ -154,6 +154,34 @@ def test_of_no_class_the_last_photo_is_held_out(ten, tmp_path):
         assert len(found.val) == min(round(10 * val), 8)
 
 
+def test_one_name_is_one_class_however_its_umlaut_is_written(ten, tmp_path):
+    rows = [*["K\u00e4uzchen"] * 5, *["Ka\u0308uzchen"] * 3, "rail", "rail"]
+    labels = table(tmp_path / "labels.csv", rows, "file,labels")
+    found = adopt_photos(ten, tmp_path / "data", labels=labels)
+    assert found.classes == ("K\u00e4uzchen", "rail")
+    for number, name in enumerate(rows):
+        (ten / name).mkdir(exist_ok=True)
+        (ten / f"p{number}.png").rename(ten / name / f"p{number}.png")
+    assert adopt_photos(ten, tmp_path / "data").classes == found.classes
+
+
+def test_classes_that_only_capitals_tell_apart_are_named(ten, tmp_path):
+    labels = table(tmp_path / "labels.csv", [*["owl"] * 4, *["Owl"] * 4, "rail", ""], "file,labels")
+    told = str(adopt_photos(ten, tmp_path / "data", labels=labels))
+    assert "told apart by capitals alone: Owl, owl; spell alike" in told
+
+
+def test_columns_that_were_emptied_do_not_count(ten, tmp_path):
+    labels = table(tmp_path / "labels.csv", [",owl,"] * 5 + [",rail,"] * 5, "file,,labels,")
+    assert adopt_photos(ten, tmp_path / "data", labels=labels).classes == ("owl", "rail")
+
+
+def test_where_nothing_can_be_written_another_folder_is_asked_for(ten, tmp_path):
+    labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
+    with pytest.raises(InputError, match=r"labels\.csv/.*; name another folder by --out"):
+        adopt_photos(ten, labels / "data", labels=labels)
+
+
 def test_masks_of_a_few_photos_are_held_out_first(ten, tmp_path):
     labels = table(tmp_path / "labels.csv", ["1,0", "0,1"] * 5)
     masks = tmp_path / "masks"
@@ -163,6 +191,10 @@ def test_masks_of_a_few_photos_are_held_out_first(ten, tmp_path):
     found = adopt_photos(ten, tmp_path / "data", labels=labels, masks=masks, val=0.5)
     assert found.val == ("p3", "p4")
     assert "8 to learn from and 2 held out with 2 masks" in str(found)
+    assert "not used" not in str(found)
+    (masks / "p3_mask.png").write_bytes((masks / "p3.png").read_bytes())
+    found = adopt_photos(ten, tmp_path / "data", labels=labels, masks=masks)
+    assert f"{masks}: 1 PNGs are named like no photo, or like several, and not used" in str(found)
     listed = tmp_path / "val.txt"
     listed.write_text("p1\n")
     with pytest.raises(InputError, match="no mask of 1 photos held out, the first p1"):
@@ -347,6 +379,10 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
     for name in found.train:
         read = np.array(Image.open(data / "seeds" / "irn" / f"{name}.png"))
         assert np.array_equal(read, seeds.get(name, np.full((6, 8), 255)))
+    denying = table(tmp_path / "labels.csv", ["1,0"] * 10)
+    told = adopt_seeds(given, data, adopt_photos(ten, data, labels=denying, val=0.2))
+    assert "; 3 of them show a class that the labels deny, the first " in told
+    assert told.endswith(": classes are to be 1 owl, 2 rail")
     for wrong, says in (
         (np.full((6, 8), 3, np.uint8), "mask value 3; use 0 to 2, or 255"),
         (np.zeros((8, 6), np.uint8), "the mask is 6 x 8 pixels, its image 8 x 6"),

@@ -27,8 +27,8 @@ from wsss.data.own_labels import read_own_labels
 from wsss.data.pictures import TURNED, opened, read_image, save, write_mask_png
 from wsss.data.suspicions import Seen
 from wsss.data.voc import SEEDS, VocFolder
-from wsss.errors import InputError
-from wsss.files import atomic_write, write_text
+from wsss.errors import InputError, require_writable
+from wsss.files import atomic_write, files_below, write_text
 
 LONGEST = 100
 """Times its shorter side that a photo is long at most: one shrunk to a line has no maps."""
@@ -91,6 +91,11 @@ class Understood:
             told += [f"{nothing} photos show none of them and are learnt as background"]
         if never := [name for name in self.classes if not counts[name]]:
             told += [f"on no photo, and never predicted: {', '.join(never)}"]
+        alike = Counter(name.casefold() for name in self.classes)
+        if twice := [name for name in self.classes if alike[name.casefold()] > 1]:
+            told += [
+                f"told apart by capitals alone: {', '.join(twice)}; spell alike what is one class"
+            ]
         if few := [name for name in self.classes if 0 < counts[name] < FEW]:
             told += [f"on fewer than {FEW} photos, too few to learn well: {', '.join(few)}"]
         if always := [name for name in self.classes if counts[name] == photos]:
@@ -168,7 +173,7 @@ def adopt_photos(
         raise InputError(f"{masks}: no mask of {len(bare)} photos held out, the first {bare[0]}")
 
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+        require_writable(out / folder, "what is made of photos", by="--out")
     for image_id, path in tqdm(found.items(), desc="photos", disable=None, leave=False):
         _take(path, out / "JPEGImages", image_id)
     present = np.array([[name in shown[each] for name in classes] for each in ids], bool)
@@ -181,6 +186,10 @@ def adopt_photos(
         if old.stem not in with_mask:
             old.unlink()
     notes = [*not_read(photos), *_take_masks(VocFolder(out), with_mask)]
+    if masks and (alone := len(files_below(masks, {".png"})) - len(with_mask)):
+        notes.append(
+            f"{masks}: {alone} PNGs are named like no photo, or like several, and not used"
+        )
     return Understood(found, ways, classes, shown, train, held, frozenset(with_mask), tuple(notes))
 
 
@@ -244,8 +253,14 @@ def _take_masks(folder: VocFolder, masks: Mapping[str, Path]) -> Iterator[str]:
     for lines in told.values():
         yield lines[0] + (f" (and {len(lines) - 1} more such masks)" if len(lines) > 1 else "")
     if "contradiction" in told:
-        numbered = ", ".join(f"{number} {name}" for number, name in enumerate(folder.classes, 1))
-        yield f"in masks 0 is background, {numbered}; another order needs a table of 0 and 1"
+        yield (
+            f"in masks 0 is background, {_numbered(folder.classes)}; another order needs a table "
+            "of 0 and 1"
+        )
+
+
+def _numbered(classes: Sequence[str]) -> str:
+    return ", ".join(f"{number} {name}" for number, name in enumerate(classes, start=1))
 
 
 def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
@@ -268,6 +283,7 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
     """
     named = named_like(understood.ways, source, ".png", ".npy")
     into, folder, count = data / SEEDS / source.resolve().name, VocFolder(data), 0
+    denied: list[Path] = []
     into.mkdir(parents=True, exist_ok=True)
     for image_id in understood.train:
         path, size = named.get(image_id), folder.size(image_id)
@@ -278,7 +294,16 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
             seed = folder.fitted(read_dict_seed(path, size), path, image_id)
         else:
             seed = folder.index_map(path, image_id)
+        shown = {folder.classes[k - 1] for k in np.unique(seed) if k not in (0, 255)}
+        if path and not shown <= {*understood.shown[image_id]}:
+            denied.append(path)
         write_mask_png(into / f"{image_id}.png", seed)
     if not count:
         raise InputError(f"{source}: no ID.png nor ID.npy of a photo to learn from")
-    return f"seeds of {into.name} for {count} of {len(understood.train)} photos to learn from"
+    told = f"seeds of {into.name} for {count} of {len(understood.train)} photos to learn from"
+    if denied:
+        told += (
+            f"; {len(denied)} of them show a class that the labels deny, the first {denied[0]}: "
+            f"classes are to be {_numbered(folder.classes)}"
+        )
+    return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
                     f"{path}: no label; put each class's photos into a folder of its name, or give "
                     "--labels"
                 )
-            shown[image_id] = [parts[0].strip()]
+            shown[image_id] = [plain(parts[0].strip())]
         return shown, _sorted(shown)
     if not labels.exists():
         raise InputError(f"{labels}: no such labels; give a table, a folder of XML or a .npy")
@@ -123,7 +124,7 @@ def _sorted(shown: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Labels by name, and the classes if they are columns."""
     try:
-        text = read_text(path)
+        text = unicodedata.normalize("NFC", read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no table ({error}); save it as CSV in UTF-8") from error
     title = text.partition("\n")[0]
@@ -149,6 +150,9 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
             raise InputError(
                 f"{path}, line {number}: {len(row)} cells under {len(header)} titles{hint}"
             )
+    # Spreadsheets keep columns that were emptied.
+    used = [i for i, title in enumerate(header) if title or any(row[i] for _, row in rows)]
+    header, rows = [header[i] for i in used], [(n, [row[i] for i in used]) for n, row in rows]
     # People put the files last, or a number before them.
     at = max(range(len(header)), key=lambda i: sum(plain(row[i]) in ways for _, row in rows))
     named: dict[str, list[str]] = {}
@@ -170,10 +174,12 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
             for name, row in named.items()
         }, tuple(titles)
     for number, row in rows:
-        odd = [cell for cell in row if cell.lower() not in BINARY]
+        odd = [pair for pair in zip(row, titles, strict=True) if pair[0].lower() not in BINARY]
         if odd and len(titles) > 1:
+            cell, title = odd[0]
             raise InputError(
-                f"{path}, line {number}: {odd[0]!r}; give 0 and 1, or one column of labels"
+                f"{path}, line {number}: {cell!r} under {title!r}; give 0 and 1 in each column, or "
+                "leave only one of labels beside the files"
             )
     split = _splitter([row[0] for row in named.values()], path)
     return {name: split(row[0]) for name, row in named.items()}, ()
