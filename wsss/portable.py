@@ -210,7 +210,7 @@ def export_onnx(saved: SavedSegmenter, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the package onnx is not installed.
+        If the package onnx is not installed, or a folder lies there.
 
     Examples
     --------
@@ -226,6 +226,10 @@ def export_onnx(saved: SavedSegmenter, path: str | Path) -> None:
     except ModuleNotFoundError as error:
         raise InputError("ONNX files need the package onnx: pip install onnx") from error
 
+    if Path(path).is_dir():
+        raise InputError(
+            f"{path}: a folder; name the file to write, say {Path(path, 'model.onnx')}"
+        )
     example = torch.zeros(1, 66, 83, 3, dtype=torch.uint8)
     sizes = {"images": {0: "n", 1: "h", 2: "w"}, "logits": {0: "n", 2: "h", 3: "w"}}
     about = {"classes": json.dumps(saved.classes), "longest_side": str(saved.longest_side or "")}

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from wsss import load_segmenter
 from wsss.cli import app
+from wsss.cli.own import _tell_left
 from wsss.data.scenes import write_scenes
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
@@ -132,6 +133,8 @@ def test_a_mask_is_called_as_its_photo_and_finds_its_truth(tmp_path, rng):
     with pytest.raises(InputError, match="photos: the photos lie there; name another folder"):
         wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", tmp_path / "photos" / ".")
     (found / "old.png").unlink()
+    with pytest.raises(InputError, match=r"model\.pt: masks cannot be written there .*--masks-to"):
+        wsss("predict", *[tmp_path, tmp_path / "photos"], "--masks-to", tmp_path / "model/model.pt")
     names = {each.relative_to(found).as_posix() for each in found.rglob("*.png")}
     assert names == {"Im Wald/a 1.png", "b.png", "b.webp.png"}
     truth.mkdir()
@@ -152,6 +155,21 @@ def test_a_picture_of_an_unknown_kind_is_one_line(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.xyz: .*; end it in one of png, jpg, pdf, svg"):
         wsss("look", tmp_path / "a.png", "--to", tmp_path / "a.xyz")
+    with pytest.raises(InputError, match="no such photo; name the file of one"):
+        wsss("look", tmp_path)
+
+
+def test_what_an_earlier_run_left_is_told_and_stays(tmp_path, capsys):
+    left = [tmp_path / "sub" / "old.png", tmp_path / "new.png", tmp_path / "new.npy"]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    _tell_left([tmp_path], [tmp_path / "new.png"])
+    told = f"note: {left[0]}: left by an earlier run; delete what is old"
+    assert told in capsys.readouterr().err
+    assert all(path.is_file() for path in left)
+    _tell_left([tmp_path / "sub"], left[:1])
+    assert not capsys.readouterr().err
 
 
 def test_a_saved_segmenter_needs_nothing_else(tmp_path, rng):
@@ -188,6 +206,8 @@ def test_an_onnx_file_says_what_torch_says(tmp_path, rng):
     torch.manual_seed(0)
     network = get_model("squeezenet1_1", head="largefov", num_classes=3, weights="imagenet").eval()
     save_segmenter(network, "squeezenet1_1", ["owl", "rail"], 96, tmp_path / "model")
+    with pytest.raises(InputError, match=r": a folder; name the file to write, say .*model\.onnx"):
+        wsss("export", tmp_path, tmp_path)
     path = tmp_path / "new" / "model.onnx"
     told = wsss("export", tmp_path, path)
     assert "at most 96 pixels a side, to logits (N, L, H, W): 0 background, 1 owl, 2 rail" in told

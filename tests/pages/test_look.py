@@ -13,9 +13,9 @@ CHELSEA = "book/_static/chelsea.png"
 
 
 def test_a_cat_is_taken_for_a_cat_and_its_seeds_lie_on_it(tmp_path):
-    done = CliRunner().invoke(app, ["look", CHELSEA, "--to", str(tmp_path / "cat.jpg")])
+    done = CliRunner().invoke(app, ["look", CHELSEA, "--to", str(tmp_path / "new" / "cat.jpg")])
     assert done.exit_code == 0, done.output
-    with Image.open(tmp_path / "cat.jpg") as picture:
+    with Image.open(tmp_path / "new" / "cat.jpg") as picture:
         assert picture.format == "JPEG"
         assert np.asarray(picture)[-4:].min() > 250  # the legend ends above the edge
     figure = look(np.array(Image.open(CHELSEA).convert("RGB").resize((226, 150))))

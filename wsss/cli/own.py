@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -143,9 +144,8 @@ def train(
     name, side = segmenter.network.name, folder.longest_side
     save_segmenter(segmenter.load(lab.store), name, folder.classes, side, out / "model")
     _write_seeds(lab, recipe, out / "seeds", "png")
-    predict_files(
-        load_segmenter(out / "model"), list(understood.files.values()), photos, out / "masks"
-    )
+    saved, files = load_segmenter(out / "model"), list(understood.files.values())
+    _tell_left([out / "masks"], predict_files(saved, files, photos, out / "masks"))
     write_own_report(
         lab, recipe, str(understood), out / "report.html", with_masks=masks is not None
     )
@@ -233,7 +233,7 @@ def _compute(
     lab.run(goals, expected)
 
 
-def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list[str]:
+def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list[Path]:
     """Write every seed, as large as its photo, into a folder named by network, type and scale."""
     import numpy as np
     from PIL import Image
@@ -247,13 +247,15 @@ def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list
     images, photos = lab.train_images.load(lab.store), VocFolder(lab.store.data)
     sizes = list(map(photos.size, images.ids))
     titles = seed_titles(lab, recipe, lab.rng_seeds[0])
-    folders = []
+    folders: list[Path] = []
+    written: list[Path] = []
     for source in lab.labels(recipe, lab.rng_seeds[0]):
         if source.identity not in titles:
             continue  # seeds of others lie where they came from
         folder = out / re.sub(r"[^\w.]+", "_", titles[source.identity].lower())
         folder.mkdir(parents=True, exist_ok=True)
         maps = tqdm(source.label_maps(lab.store), desc=folder.name, disable=None, leave=False)
+        files = [folder / f"{each}.{'png' if format == 'png' else 'npy'}" for each in images.ids]
         for i, small in enumerate(maps):
             height, width = sizes[i]
             seed = np.array(
@@ -261,8 +263,21 @@ def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list
             )
             if format != "png":
                 present = [int(each) + 1 for each in images.present[i].nonzero()[0]]
-                write_dict_seed(folder / f"{images.ids[i]}.npy", seed, present, format)
+                write_dict_seed(files[i], seed, present, format)
             else:
-                write_mask_png(folder / f"{images.ids[i]}.png", seed)
-        folders.append(str(folder))
+                write_mask_png(files[i], seed)
+        folders.append(folder)
+        written += files
+    _tell_left(folders, written)
     return folders
+
+
+def _tell_left(folders: Iterable[Path], written: Collection[Path]) -> None:
+    """Say that an earlier run, of other photos or labels, left files beside those just written."""
+    from wsss.files import files_below
+
+    endings, now = {path.suffix for path in written}, set(written)
+    left = [path for folder in folders for path in files_below(folder, endings) if path not in now]
+    if left:
+        more = f" and {len(left) - 1} more files" if len(left) > 1 else ""
+        typer.echo(f"note: {left[0]}{more}: left by an earlier run; delete what is old", err=True)

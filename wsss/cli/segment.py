@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsss.cli.options import PhotosArgument
-from wsss.errors import InputError
+from wsss.errors import InputError, require_writable
 
 if TYPE_CHECKING:
     from wsss.portable import SavedSegmenter
@@ -38,6 +38,9 @@ def look(
     form = to.suffix.removeprefix(".").lower()
     if form not in FORMS:
         raise InputError(f"{to}: no picture is written so; end it in one of {', '.join(FORMS)}")
+    if not photo.is_file():
+        raise InputError(f"{photo}: no such photo; name the file of one")
+    to.parent.mkdir(parents=True, exist_ok=True)
     figure = draw(
         read_image(photo, turned=True), [each for each in classes.split(",") if each.strip()]
     )
@@ -74,6 +77,7 @@ def predict(
     saved = load_segmenter(model)
     results = [*written_to(model), *(written_to(model.parent)[1:] if model.name == "model" else [])]
     files = list(find_photos(photos, [masks_to, *results]).values())
+    require_writable(masks_to, "masks", by="--masks-to")
     predict_files(saved, files, photos, masks_to, crf=crf, probabilities=probabilities)
     typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {numbered(saved.classes)}")
 
@@ -152,8 +156,8 @@ def predict_files(
     *,
     crf: bool = False,
     probabilities: bool = False,
-) -> None:
-    """Write a mask for each photo, under the path that the photo has in `photos`."""
+) -> set[Path]:
+    """Write a mask for each photo, under the path that the photo has in `photos`; return those."""
     import numpy as np
     from tqdm import tqdm
 
@@ -165,7 +169,8 @@ def predict_files(
     from wsss.training.precision import arithmetic
 
     on_accelerator(saved.network)
-    protocol, taken = Protocol(crf=PRESETS["vgg16_test"]) if crf else None, set()
+    protocol = Protocol(crf=PRESETS["vgg16_test"]) if crf else None
+    taken: set[Path] = set()
     for path in tqdm(files, desc="masks", disable=None, leave=False):
         mask = folder / path.relative_to(photos).with_suffix(".png")
         if mask in taken:  # a.jpg and a.webp
@@ -179,6 +184,7 @@ def predict_files(
             if probabilities:
                 with atomic_write(mask.with_suffix(".npy")) as aside, aside.open("wb") as file:
                     np.save(file, saved.probabilities(photo).astype(np.float16))
+    return taken
 
 
 def numbered(classes: Sequence[str]) -> str:
