@@ -679,9 +679,13 @@ def test_meta_tensors_have_no_labels_to_look_at(batch) -> None:
 
 def test_factors_go_where_the_module_goes(batch) -> None:
     logits, seeds = (each.to("meta") for each in batch)
-    factors = {"class_weights": torch.ones(logits.shape[1]), "priors": torch.ones(seeds.shape[1])}
+    factors = {
+        "class_weights": torch.arange(1.0, logits.shape[1] + 1),
+        "priors": torch.arange(1.0, seeds.shape[1] + 1),
+    }
     criterion = WeightedSelectiveLoss(sharpness=2.0, **factors)
-    torch.testing.assert_close(criterion(*batch), weighted_selective_loss(*batch, sharpness=2.0))
+    expected = weighted_selective_loss(*batch, sharpness=2.0, **factors)
+    torch.testing.assert_close(criterion(*batch), expected)
     assert criterion.to("meta")(logits, seeds).device.type == "meta"
 
 

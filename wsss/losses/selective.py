@@ -149,6 +149,9 @@ class WeightedSelectiveLoss(nn.Module):
     tensor(0.6931)
     """
 
+    class_weights: Tensor | None
+    priors: Tensor | None
+
     def __init__(self, **settings: Any) -> None:
         super().__init__()
         self.settings = settings
@@ -157,8 +160,9 @@ class WeightedSelectiveLoss(nn.Module):
 
     def forward(self, logits: Tensor, seeds: Tensor) -> Tensor:
         """Return the loss of logits (N, L, ...) against seeds (N, K, ...)."""
-        factors: dict[str, Any] = dict(self.named_buffers())
-        return weighted_selective_loss(logits, seeds, **self.settings, **factors)
+        return weighted_selective_loss(
+            logits, seeds, class_weights=self.class_weights, priors=self.priors, **self.settings
+        )
 
 
 def _losses(
@@ -180,7 +184,7 @@ def _losses(
     if priors is not None:
         if check and not transformed(priors) and not (priors > 0).all():
             raise InputError(f"priors go down to {priors.min().item():g}; they are positive")
-        priors = priors.to(torch.float32).expand(seeds.shape[:2])  # not to widen all else
+        priors = priors.expand(seeds.shape[:2])
     votes = count_votes(
         seeds, logits.shape[1], ignore_index=ignore_index, priors=priors, check=check
     )
@@ -188,7 +192,7 @@ def _losses(
     if unknown == "left_out":
         voters = None
     elif priors is not None:
-        voters = priors.sum(1).view(-1, *[1] * (seeds.ndim - 1))
+        voters = priors.sum(1, dtype=torch.float32).view(-1, *[1] * (seeds.ndim - 1))
     return voted_cross_entropy(logits, votes, voters, sharpness, class_weights)
 
 
