@@ -1,6 +1,8 @@
 """A picture is as it was written, or refused."""
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -43,15 +45,22 @@ def test_a_photo_with_odd_tags_is_turned(tmp_path):
     assert read_image(tmp_path / "a.jpg", turned=True).shape == (24, 16, 3)
 
 
-def test_what_pillow_only_warns_of_is_read_in_silence(tmp_path, monkeypatch):
+def test_what_pillow_only_warns_of_is_read_in_silence(tmp_path):
     pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
     broken = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0\x01\0\0\0\x06\0"  # tags cut off
     Image.fromarray(pixels).save(tmp_path / "tags.png", exif=broken)
     Image.fromarray(pixels).quantize(4).save(tmp_path / "clear.png", transparency=bytes(4))
-    assert np.array_equal(read_image(tmp_path / "tags.png", turned=True), pixels)
-    assert read_image(tmp_path / "clear.png").shape == pixels.shape
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15)
-    assert np.array_equal(read_image(tmp_path / "tags.png"), pixels)
+    read = (
+        "import sys; from pathlib import Path; from PIL import Image; "
+        "from wsss.data.pictures import read_image; Image.MAX_IMAGE_PIXELS = 15; "
+        "print(*(read_image(Path(each), turned=True).sum() for each in sys.argv[1:]))"
+    )
+    files = [tmp_path / "tags.png", tmp_path / "clear.png"]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", read, *files], capture_output=True, text=True
+    )
+    assert not done.stderr
+    assert done.stdout.split() == [str(read_image(each).sum()) for each in files]
 
 
 def test_a_mask_that_was_a_jpeg_is_refused(tmp_path):

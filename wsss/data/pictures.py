@@ -34,6 +34,9 @@ TURNS = {
 """What sets each other value of `TURNED` upright."""
 GREYS = {"L;2": 85, "L;4": 17}
 """What Pillow multiplies grey values of 2 and 4 bits by, which are indices here."""
+# What it reads all the same: odd tags, many pixels.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 _UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error),
     *(IndexError, KeyError, TypeError, OverflowError, RuntimeError),  # Pillow, of hostile chunks
@@ -45,8 +48,6 @@ _UNREADABLE = (
 def opened(what: str, path: Path) -> Iterator[Image.Image]:
     """Open a picture; whatever goes wrong with it meanwhile is one `InputError`.
 
-    What Pillow warns of and reads all the same, odd tags or many pixels, is not told.
-
     Parameters
     ----------
     what : str
@@ -57,10 +58,7 @@ def opened(what: str, path: Path) -> Iterator[Image.Image]:
     if not path.is_file():  # a pipe, say, would be waited for
         raise unreadable(what, path, OSError("no file"))
     try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(path, formats=FORMATS) as picture,
-        ):
+        with Image.open(path, formats=FORMATS) as picture:
             if picture.format == "PNG":  # Pillow compares no checksum of what it decodes
                 with Image.open(path, formats=["PNG"]) as again:
                     again.verify()
