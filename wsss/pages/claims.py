@@ -13,7 +13,7 @@ from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 from wsss.pages.tables import plain
-from wsss.pages.text import signed, spread
+from wsss.pages.text import p_value, signed, spread
 from wsss.pages.verdict import Judgement, judge
 from wsss.paper import BOUNDS, CLAIMS, AnyRecipe, Claim, Comparison, Testing
 from wsss.pipeline import Pipeline
@@ -237,7 +237,7 @@ def show_comparisons(results: Sequence[ClaimResult]) -> Styler:
                 "paper": _amount(claim.in_paper(named[name]), claim.unit),
                 "ours": spread(ours, partial(_amount, unit=claim.unit)),
                 "95 % interval": _range(*found.interval),
-                "p (Holm)": f"{found.p:.3f}".replace("0.000", "&lt;0.001"),
+                "p (Holm)": p_value(found.p),
                 "random seeds": str(len(ours)),
             })  # fmt: skip
     return _plain(pd.DataFrame(lines), "comparisons")

@@ -17,7 +17,7 @@ from scipy import stats
 
 from wsss.pages.style import BLUE, GREY, ORANGE, SMALL, WIDTH, tidy
 from wsss.pages.tables import plain
-from wsss.pages.text import signed, spread
+from wsss.pages.text import p_value, signed, spread
 from wsss.pages.verdict import compare, holm, t_interval
 from wsss.paper import Claim, Comparison, Recipe, get_table
 from wsss.pipeline import Pipeline
@@ -280,7 +280,7 @@ def show_noise(lab: Pipeline, scores: pd.DataFrame) -> Styler | Markdown:
                 "their": title,
                 "mean": f"{mean:.1f} %",
                 f"gain of s = {sharpest} over 0: rank correlation": f"{rank:+.2f}",
-                "p (Holm)": f"{corrected:.2f}",
+                "p (Holm)": p_value(corrected),
             }
             for (count, sharpest, title, mean, rank, _), corrected in zip(
                 found, corrected, strict=True

@@ -56,6 +56,17 @@ def summary(frame: pd.DataFrame, table: Table, profile: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def p_value(p: float) -> str:
+    """Write a p, which is never zero.
+
+    Examples
+    --------
+    >>> p_value(0.0412), p_value(0.0007)
+    ('0.041', '&lt;0.001')
+    """
+    return "&lt;0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def spread(values: pd.Series, write: Callable[[float], str] = "{:.1f}".format) -> str:
     """Mean, written by `write`, ± standard deviation; a single value stands alone.
 
