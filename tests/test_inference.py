@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from wsss.grid import padded_length, scaled_length
 from wsss.inference import (
     SCALES,
     Protocol,
-    _cores,
     infer_labels,
     infer_logits,
     label_map,
@@ -262,15 +260,6 @@ def test_labels_are_the_same_with_any_number_of_threads(
     for i, logits in infer_logits(model, images, protocol):
         assert np.array_equal(found[i][0], label_map(logits, images[i]))
         assert np.array_equal(found[i][1], label_map(logits, images[i], protocol.crf))
-
-
-def test_only_cores_of_this_process_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside a GPU each has a CRF, of some 100 MB: all of a machine's are too many for a job."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 128)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 4, 5}, raising=False)
-    assert _cores() == 3
-    monkeypatch.delattr(os, "sched_getaffinity")
-    assert _cores() == 128
 
 
 def test_labels_may_be_numbers(images: list[np.ndarray], present: np.ndarray) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from wsss.inputs import (
     prepare,
 )
 from wsss.models.network import Network
+from wsss.processes import cores
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def infer_labels(
     [0, 1]
     """
     on_gpu = model.classifier.weight.device.type != "cpu"
-    threads = threads or (_cores() if on_gpu and protocol.crf else 1)
+    threads = threads or (cores() if on_gpu and protocol.crf else 1)
 
     def both(i: int, logits: Tensor) -> tuple[int, np.ndarray, np.ndarray]:
         before = label_map(logits, images[i])
@@ -161,12 +161,6 @@ def infer_labels(
             if len(pending) > 2 * threads:  # logits are large: the GPU waits in the end
                 yield pending.popleft().result()
         yield from (each.result() for each in pending)
-
-
-def _cores() -> int:
-    """Count the cores that this process may use: a job of a queue has some of its machine's."""
-    own = getattr(os, "sched_getaffinity", None)  # not every system has it
-    return len(own(0)) if own else os.cpu_count() or 1
 
 
 def _spread(

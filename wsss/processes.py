@@ -21,6 +21,18 @@ from typing import Any
 import cloudpickle
 
 
+def cores() -> int:
+    """Count the cores that this process may use: a job of a queue has some of its machine's.
+
+    Examples
+    --------
+    >>> 1 <= cores() <= (os.cpu_count() or 1)
+    True
+    """
+    own = getattr(os, "sched_getaffinity", None)  # not every system has it
+    return len(own(0)) if own else os.cpu_count() or 1
+
+
 class ProcessDiedError(RuntimeError):
     """A process ended while it was at something: killed, out of memory or crashed."""
 

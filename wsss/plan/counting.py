@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +11,7 @@ from wsss.paper import TABLES
 from wsss.pipeline import Pipeline
 from wsss.plan.budget import costs_of, told
 from wsss.plan.flops import Gpu, calculation, kind_of
+from wsss.processes import cores as cores_here
 from wsss.stages import Scenes, Stage, graph, together, wall_seconds
 
 KINDS = {
@@ -94,7 +94,7 @@ def plan(lab: Pipeline, gpu: Gpu | None = None, cores: int | None = None) -> str
     measured = set(costs_of(profile.name).index)
     untimed = [stage for stage in missing if kind_of(stage) not in measured]
     if untimed and not isinstance(lab.source, Scenes):
-        lines += ["", *told(untimed, lab, cores or os.cpu_count() or 1)]
+        lines += ["", *told(untimed, lab, cores or cores_here())]
     return "\n".join([*lines, *_calculated(calculation(untimed, lab, gpu), gpu or Gpu())])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from wsss.errors import InputError
 from wsss.models.loading import write_state
 from wsss.models.network import Network
+from wsss.processes import cores
 from wsss.progress import tell
 from wsss.training.precision import arithmetic
 from wsss.training.schedule import Schedule
@@ -200,7 +200,7 @@ def _batches(fabric: Fabric, work: Work, epoch: int, *, steps: int) -> Iterator[
     """Yield this process's share of every global batch, cut into micro-batches."""
     rank, world = fabric.global_rank, fabric.world_size
     shares = (batch[rank::world] for batch in islice(_order(work, epoch), steps))
-    beside = 0 if fabric.device.type == "cpu" else min(THREADS, os.cpu_count() or 1)
+    beside = 0 if fabric.device.type == "cpu" else min(THREADS, cores())
     for drawn in _drawn(work, epoch, shares, beside):
         yield [
             default_collate(drawn[start : start + work.micro_batch])
