@@ -207,12 +207,13 @@ def infer_cams(
         features = model.trunk(network_input(model, [images[i] for i in indices], scale))
         for i, one in zip(indices, features, strict=True):
             shown = torch.from_numpy(present[i]).to(weight.device)  # the rest is never computed
-            cam = class_activation_maps(
-                one[None],
-                weight[shown],
-                shown[shown][None],
-                bias=None if added is None else added[shown],
-            )
+            with torch.autocast(weight.device.type, enabled=False):  # it is for the network
+                cam = class_activation_maps(
+                    one[None].float(),
+                    weight[shown],
+                    shown[shown][None],
+                    bias=None if added is None else added[shown],
+                )
             cams[i] = cam[0].half().cpu().numpy()
     return cams
 
