@@ -179,6 +179,8 @@ class Pipeline(Wiring):
             How segmenters are tested; by default the profile's way. If all ways are asked for,
             those with and without a CRF are read from one stage.
         """
+        if testing is not None:
+            require_word("testing", testing, Literal[Testing, "all"])
         if testing == "all":
             ways: Sequence[Testing] = get_args(Testing)
         else:

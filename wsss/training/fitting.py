@@ -185,7 +185,7 @@ def _train_together(fabric: Fabric, model: Network, work: Work) -> History:
             )
             history = fabric.launch(part, model)  # pyright: ignore[reportArgumentType]
             model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except ProcessRaisedException as error:  # whatever it was, as a traceback
+    except ProcessRaisedException as error:  # torch passes on a traceback's text alone
         if told := re.findall(r"^wsss\.errors\.\w+: (.+)", str(error), re.MULTILINE):
             raise InputError(told[-1]) from error
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_type_hints
+from typing import Literal, get_origin, get_type_hints
 
 import torch
 
@@ -68,8 +68,9 @@ class Schedule:
     precision: Precision = "32-true"
 
     def __post_init__(self) -> None:
-        for name in ("decay_every", "optimizer", "precision"):
-            require_word(f"Schedule: {name}", getattr(self, name), get_type_hints(Schedule)[name])
+        for name, words in get_type_hints(Schedule).items():
+            if get_origin(words) is Literal:
+                require_word(f"Schedule: {name}", getattr(self, name), words)
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
