@@ -82,7 +82,14 @@ def test_seeds_go_out_as_dictionaries_and_come_back(tmp_path):
     for name in (each.stem for each in folder.glob("*.png")):  # only the dictionaries are given
         (tmp_path / f"{name}.png").write_bytes((folder / f"{name}.png").read_bytes())
         (folder / f"{name}.png").unlink()
+    left = [out2 / "seeds" / "old" / "a.png", out2 / "masks" / "a.png"]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.touch()
     printed = wsss("train", photos / "JPEGImages", "--out", out2, *few, "--extra-seeds", folder)
+    assert all(
+        f"note: {path}: left by an earlier run; delete what is old" in printed for path in left
+    )
     assert f"seeds of {folder.name} for 6 of 6 photos to learn from" in printed
     lab = Pipeline(own(1, 6), out2 / "data", runs=out2 / "runs")
     given = GivenSeeds.of(lab.train_images, out2 / "data", folder.name)
@@ -164,11 +171,11 @@ def test_what_an_earlier_run_left_is_told_and_stays(tmp_path, capsys):
     for path in left:
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    _tell_left([tmp_path], [tmp_path / "new.png"])
+    _tell_left(tmp_path, [tmp_path / "new.png"])
     told = f"note: {left[0]}: left by an earlier run; delete what is old"
     assert told in capsys.readouterr().err
     assert all(path.is_file() for path in left)
-    _tell_left([tmp_path / "sub"], left[:1])
+    _tell_left(tmp_path / "sub", left[:1])
     assert not capsys.readouterr().err
 
 

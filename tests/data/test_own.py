@@ -194,7 +194,7 @@ def test_masks_of_a_few_photos_are_held_out_first(ten, tmp_path):
     assert "not used" not in str(found)
     (masks / "p3_mask.png").write_bytes((masks / "p3.png").read_bytes())
     found = adopt_photos(ten, tmp_path / "data", labels=labels, masks=masks)
-    assert f"{masks}: 1 PNGs are named like no photo, or like several, and not used" in str(found)
+    assert f"{masks}: PNGs not used, named like no photo or like several: 1" in str(found)
     listed = tmp_path / "val.txt"
     listed.write_text("p1\n")
     with pytest.raises(InputError, match="no mask of 1 photos held out, the first p1"):
@@ -381,8 +381,8 @@ def test_seeds_of_others_become_index_maps(ten, tmp_path, rng):
         assert np.array_equal(read, seeds.get(name, np.full((6, 8), 255)))
     denying = table(tmp_path / "labels.csv", ["1,0"] * 10)
     told = adopt_seeds(given, data, adopt_photos(ten, data, labels=denying, val=0.2))
-    assert "; 3 of them show a class that the labels deny, the first " in told
-    assert told.endswith(": classes are to be 1 owl, 2 rail")
+    assert ": shows 'rail', the labels say owl; correct one of them (and 2 more such seeds)" in told
+    assert told.endswith("\nin seeds 0 is background, 1 owl, 2 rail")
     for wrong, says in (
         (np.full((6, 8), 3, np.uint8), "mask value 3; use 0 to 2, or 255"),
         (np.zeros((8, 6), np.uint8), "the mask is 6 x 8 pixels, its image 8 x 6"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wsss.cli.options import PhotosArgument, PrecisionOption, WorkersOption
-from wsss.cli.segment import numbered, predict_files
+from wsss.cli.segment import predict_files
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def train(
     for each in extra_seeds or ():
         typer.echo(adopt_seeds(each, data, understood))
 
+    from wsss.data.labels import numbered
     from wsss.pages.own_report import own_scores, write_own_report
     from wsss.paper import EVERYTHING
     from wsss.pipeline import Pipeline
@@ -145,7 +146,7 @@ def train(
     save_segmenter(segmenter.load(lab.store), name, folder.classes, side, out / "model")
     _write_seeds(lab, recipe, out / "seeds", "png")
     saved, files = load_segmenter(out / "model"), list(understood.files.values())
-    _tell_left([out / "masks"], predict_files(saved, files, photos, out / "masks"))
+    _tell_left(out / "masks", predict_files(saved, files, photos, out / "masks"))
     write_own_report(
         lab, recipe, str(understood), out / "report.html", with_masks=masks is not None
     )
@@ -233,7 +234,7 @@ def _compute(
     lab.run(goals, expected)
 
 
-def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list[Path]:
+def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list[str]:
     """Write every seed, as large as its photo, into a folder named by network, type and scale."""
     import numpy as np
     from PIL import Image
@@ -247,7 +248,7 @@ def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list
     images, photos = lab.train_images.load(lab.store), VocFolder(lab.store.data)
     sizes = list(map(photos.size, images.ids))
     titles = seed_titles(lab, recipe, lab.rng_seeds[0])
-    folders: list[Path] = []
+    folders: list[str] = []
     written: list[Path] = []
     for source in lab.labels(recipe, lab.rng_seeds[0]):
         if source.identity not in titles:
@@ -266,18 +267,18 @@ def _write_seeds(lab: Pipeline, recipe: Recipe, out: Path, format: Form) -> list
                 write_dict_seed(files[i], seed, present, format)
             else:
                 write_mask_png(files[i], seed)
-        folders.append(folder)
+        folders.append(str(folder))
         written += files
-    _tell_left(folders, written)
+    _tell_left(out, written)
     return folders
 
 
-def _tell_left(folders: Iterable[Path], written: Collection[Path]) -> None:
-    """Say that an earlier run, of other photos or labels, left files beside those just written."""
+def _tell_left(folder: Path, written: Collection[Path]) -> None:
+    """Say that an earlier run, of other photos or choices, left files beside those just written."""
     from wsss.files import files_below
 
     endings, now = {path.suffix for path in written}, set(written)
-    left = [path for folder in folders for path in files_below(folder, endings) if path not in now]
+    left = [path for path in files_below(folder, endings) if path not in now]
     if left:
         more = f" and {len(left) - 1} more files" if len(left) > 1 else ""
         typer.echo(f"note: {left[0]}{more}: left by an earlier run; delete what is old", err=True)

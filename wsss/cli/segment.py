@@ -40,7 +40,7 @@ def look(
         raise InputError(f"{to}: no picture is written so; end it in one of {', '.join(FORMS)}")
     if not photo.is_file():
         raise InputError(f"{photo}: no such photo; name the file of one")
-    to.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(to.parent, "the picture", by="--to")
     figure = draw(
         read_image(photo, turned=True), [each for each in classes.split(",") if each.strip()]
     )
@@ -69,6 +69,7 @@ def predict(
     A photo's mask has its size, and its name in the same sub-folder: 0 is background, then the
     classes as they are numbered at the end of the run.
     """
+    from wsss.data.labels import numbered
     from wsss.data.own_files import find_photos, written_to
     from wsss.portable import load_segmenter
 
@@ -137,6 +138,7 @@ def export(
     It takes photos as uint8 RGB of any size and returns logits at their pixels; normalisation and
     upsampling are inside.
     """
+    from wsss.data.labels import numbered
     from wsss.portable import export_onnx, load_segmenter
 
     saved = load_segmenter(model)
@@ -185,8 +187,3 @@ def predict_files(
                 with atomic_write(mask.with_suffix(".npy")) as aside, aside.open("wb") as file:
                     np.save(file, saved.probabilities(photo).astype(np.float16))
     return taken
-
-
-def numbered(classes: Sequence[str]) -> str:
-    """Write classes with the numbers that they have in masks."""
-    return ", ".join(f"{number} {name}" for number, name in enumerate(classes, start=1))

@@ -227,6 +227,17 @@ def _xml_rows(
     return rows
 
 
+def numbered(classes: Sequence[str]) -> str:
+    """Write classes with the numbers that they have in masks.
+
+    Examples
+    --------
+    >>> numbered(["owl", "rail"])
+    '1 owl, 2 rail'
+    """
+    return ", ".join(f"{number} {name}" for number, name in enumerate(classes, start=1))
+
+
 def object_names(path: Path, difficult: Difficult = "keep") -> set[str]:
     """Read the names of the objects in a VOC annotation, known classes or not."""
     try:

@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from wsss.data.cam_dicts import read_dict_seed
-from wsss.data.labels import require_classes, write_labels_csv
+from wsss.data.labels import numbered, require_classes, write_labels_csv
 from wsss.data.own_files import (
     find_photos,
     named_like,
@@ -187,9 +187,7 @@ def adopt_photos(
             old.unlink()
     notes = [*not_read(photos), *_take_masks(VocFolder(out), with_mask)]
     if masks and (alone := len(files_below(masks, {".png"})) - len(with_mask)):
-        notes.append(
-            f"{masks}: {alone} PNGs are named like no photo, or like several, and not used"
-        )
+        notes.append(f"{masks}: PNGs not used, named like no photo or like several: {alone}")
     return Understood(found, ways, classes, shown, train, held, frozenset(with_mask), tuple(notes))
 
 
@@ -254,13 +252,9 @@ def _take_masks(folder: VocFolder, masks: Mapping[str, Path]) -> Iterator[str]:
         yield lines[0] + (f" (and {len(lines) - 1} more such masks)" if len(lines) > 1 else "")
     if "contradiction" in told:
         yield (
-            f"in masks 0 is background, {_numbered(folder.classes)}; another order needs a table "
+            f"in masks 0 is background, {numbered(folder.classes)}; another order needs a table "
             "of 0 and 1"
         )
-
-
-def _numbered(classes: Sequence[str]) -> str:
-    return ", ".join(f"{number} {name}" for number, name in enumerate(classes, start=1))
 
 
 def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
@@ -283,9 +277,9 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
     """
     named = named_like(understood.ways, source, ".png", ".npy")
     into, folder, count = data / SEEDS / source.resolve().name, VocFolder(data), 0
-    denied: list[Path] = []
+    labels, denied = folder.image_labels(understood.train), []
     into.mkdir(parents=True, exist_ok=True)
-    for image_id in understood.train:
+    for image_id, present in zip(understood.train, labels, strict=True):
         path, size = named.get(image_id), folder.size(image_id)
         count += path is not None
         if path is None:
@@ -294,16 +288,14 @@ def adopt_seeds(source: Path, data: Path, understood: Understood) -> str:
             seed = folder.fitted(read_dict_seed(path, size), path, image_id)
         else:
             seed = folder.index_map(path, image_id)
-        shown = {folder.classes[k - 1] for k in np.unique(seed) if k not in (0, 255)}
-        if path and not shown <= {*understood.shown[image_id]}:
-            denied.append(path)
+        seen = Seen((), str(path), tuple(np.unique(seed).tolist()))
+        told = seen.told(present, folder.classes) if path else ()
+        denied += [line for _, kind, line in told if kind == "contradiction"]
         write_mask_png(into / f"{image_id}.png", seed)
     if not count:
         raise InputError(f"{source}: no ID.png nor ID.npy of a photo to learn from")
-    told = f"seeds of {into.name} for {count} of {len(understood.train)} photos to learn from"
+    lines = [f"seeds of {into.name} for {count} of {len(understood.train)} photos to learn from"]
     if denied:
-        told += (
-            f"; {len(denied)} of them show a class that the labels deny, the first {denied[0]}: "
-            f"classes are to be {_numbered(folder.classes)}"
-        )
-    return told
+        lines += [denied[0] + (f" (and {len(denied) - 1} more such seeds)" if denied[1:] else "")]
+        lines += [f"in seeds 0 is background, {numbered(folder.classes)}"]
+    return "\n".join(lines)

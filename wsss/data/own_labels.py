@@ -75,7 +75,7 @@ def _read(found: Mapping[str, Path], photos: Path, labels: Path | None) -> OwnLa
     ways = ways_to_name(found, photos)
     if labels.is_dir():
         files = {each: _xml(path.relative_to(photos), labels, ways) for each, path in found.items()}
-        shown = {each: sorted(object_names(path)) for each, path in files.items()}
+        shown = {each: sorted(map(plain, object_names(path))) for each, path in files.items()}
         ours = _sorted(shown)
         return shown, VOC_CLASSES if set(ours) <= set(VOC_CLASSES) else ours
     if labels.suffix == ".npy":
