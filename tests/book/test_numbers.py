@@ -287,7 +287,7 @@ def of_sharpness() -> list[str]:
 def of_intro() -> list[str]:
     found = {name: Counter(each.verdict for each in claims(name)) for name in ("demo", "photo")}
     scenes, photos = found["demo"], found["photo"]
-    assert scenes["contradicted"] == photos["contradicted"] == 0
+    assert (scenes["contradicted"], photos["contradicted"]) == (0, 1)
     assert all(claims(name)[n - 1].verdict == "supported" for name in found for n in (4, 13))
     assert (scenes["none to speak of"], photos["none to speak of"]) == (0, 1)
     merged = cell_of("demo", ("table3", "CRF (C)", "Merged by max"))
@@ -297,7 +297,8 @@ def of_intro() -> list[str]:
     }
     return [
         f"{COUNTS[scenes['supported']]} are supported on scenes and "
-        f"{COUNTS[photos['supported']]} on photos, none is contradicted",
+        f"{COUNTS[photos['supported']]} on photos; one is contradicted, on photos: noise of 30 % "
+        f"costs {100 - difference(2, 'noise').mean():.0f} % of the score, not about a tenth.",
         f"{COUNTS[scenes['mixed']].title()} on scenes and {COUNTS[photos['mixed']]} on photos are "
         "mixed",
         f"merged over three scales teaches as well as twelve seeds ({pm(merged)}) on scenes",
@@ -327,11 +328,12 @@ def of_photo_page() -> list[str]:
     ]
     decided = {result.claim.number: result.verdict for result in claims("photo")}
     carried = {number for number, verdict in decided.items() if verdict == "supported"}
-    assert carried == {3, 4, 8, 9, 11, 13, 14}, "the page parts the claims so"
-    assert {n for n in decided if decided[n] == "undecided"} == {1, 2, 5, 7}
+    assert carried == {3, 4, 5, 8, 9, 11, 13, 14}, "the page parts the claims so"
+    assert {n for n in decided if decided[n] == "undecided"} == {1, 7}
+    assert decided[2] == "contradicted"
     assert decided[6] == decided[12] == "mixed"
     assert decided[10] == "none to speak of"
-    assert [abs(np.sign(each).sum()) == len(each) for each in wst] == [True, True, False]
+    assert [abs(np.sign(each).sum()) == len(each) for each in wst] == [True, False, False]
     figures = {(c.row, c.column): c.paper for c in get_table("table5").cells}
     in_paper = [
         figures[row, "With WST"] - figures[row, "Without WST"]
@@ -384,15 +386,15 @@ def of_photo_page() -> list[str]:
         f"{pm(difference(3, 'VGG16'))} with SqueezeNet's.",
         f"miss {c.mean():.0f} % of the foreground, those of threshold seeds {t.mean():.0f} %.",
         f"Two networks beat either (claim 8) by {count(8, 'supported')} comparisons:",
-        f"(claim 2, undecided): here about {difference(2, 'noise').mean():.0f} %.",
+        f"(claim 2, contradicted): here about {difference(2, 'noise').mean():.0f} %.",
         "by {}, {} and {} at 10, 20 and 30 %".format(
             *(pm(difference(1, f"noise 0.{n}")) for n in (1, 2, 3))
         ),
         "Noise of 20 % leaves "
         f"{100 * (of_photos('table1', '0.2', 'One label') / of_photos(*CLEAN)).mean():.0f} %,",
-        f"threshold seeds gain {pm(difference(5, 'threshold'))} from three scales and teach "
-        f"{merged[1].mean():.1f} to {merged[0].mean():.1f} more than merged ones.",
-        f"three scales bring {pm(difference(5, 'both'))} over one",
+        f"(claim 5) by {count(5, 'supported')} comparisons: threshold seeds gain "
+        f"{pm(difference(5, 'threshold'))}, both types {pm(difference(5, 'both'))},",
+        f"teach {merged[1].mean():.1f} to {merged[0].mean():.1f} more than merged ones,",
         "threshold seeds gain {} (max) and {} (mean), CRF seeds {} and {}.".format(
             *(pm(difference(7, f"{name}: merged by {n}"))
               for name in ("threshold (t)", "crf (c)") for n in ("max", "mean"))
