@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_origin, get_type_hints
+from functools import cache
+from typing import Any, Literal, get_origin, get_type_hints
 
 import torch
 
@@ -68,9 +69,8 @@ class Schedule:
     precision: Precision = "32-true"
 
     def __post_init__(self) -> None:
-        for name, words in get_type_hints(Schedule).items():
-            if get_origin(words) is Literal:
-                require_word(f"Schedule: {name}", getattr(self, name), words)
+        for name, words in _words().items():
+            require_word(f"Schedule: {name}", getattr(self, name), words)
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
@@ -111,3 +111,10 @@ class Schedule:
         return torch.optim.SGD(
             rates, momentum=self.momentum, weight_decay=self.weight_decay, fused=True
         )
+
+
+@cache
+def _words() -> dict[str, Any]:
+    """Fields of a schedule that are one of some words: looked up once."""
+    hints = get_type_hints(Schedule)
+    return {name: words for name, words in hints.items() if get_origin(words) is Literal}
