@@ -23,6 +23,7 @@ from wsss.inference import (
     predict,
 )
 from wsss.inputs import batches_of_one_shape
+from wsss.inputs import network_input as input_of
 from wsss.models import get_model
 from wsss.models.network import SCENES, Network
 from wsss.training import isolated_randomness
@@ -218,6 +219,19 @@ def test_under_autocast_logits_are_float32_all_the_same(
         torch.testing.assert_close(
             rounded[i], logits, rtol=0, atol=0.02 * float(logits.abs().max())
         )
+
+
+def test_under_autocast_maps_are_made_of_the_features_in_float32(
+    images: list[np.ndarray], present: np.ndarray
+) -> None:
+    model = network(4)
+    every = np.ones_like(present[:1])
+    with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+        (maps,) = infer_cams(model, images[:1], every, scale=1.0)
+        features = model.trunk(input_of(model, images[:1], 1.0))
+    weight = model.classifier.weight.flatten(1)
+    expected = class_activation_maps(features.float(), weight, torch.from_numpy(every).bool())
+    assert np.array_equal(maps, expected[0].detach().half().numpy())
 
 
 @pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,), (1.0, math.nan)])
