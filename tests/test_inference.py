@@ -14,14 +14,7 @@ from wsss.cam import cam_at_pixels, class_activation_maps, infer_cams, normalise
 from wsss.crf import DenseCRF
 from wsss.errors import InputError
 from wsss.grid import padded_length, scaled_length
-from wsss.inference import (
-    SCALES,
-    Protocol,
-    infer_labels,
-    infer_logits,
-    label_map,
-    predict,
-)
+from wsss.inference import SCALES, Protocol, infer_labels, infer_logits, label_map, predict
 from wsss.inputs import batches_of_one_shape
 from wsss.inputs import network_input as input_of
 from wsss.models import get_model

@@ -689,6 +689,14 @@ def test_factors_go_where_the_module_goes(batch) -> None:
     assert criterion.to("meta")(logits, seeds).device.type == "meta"
 
 
+def test_one_tensor_may_be_both_factors(batch) -> None:
+    logits, seeds = batch
+    seeds = torch.cat([seeds, seeds[:, :1]], dim=1)  # as many seeds as labels
+    factors = dict.fromkeys(("class_weights", "priors"), torch.arange(1.0, logits.shape[1] + 1))
+    expected = weighted_selective_loss(logits, seeds, **factors)
+    torch.testing.assert_close(WeightedSelectiveLoss(**factors)(logits, seeds), expected)
+
+
 def test_reductions(batch) -> None:
     logits, seeds = batch
     each = weighted_selective_loss(logits, seeds, reduction="none")
