@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from wsss.files import atomic_write, find_damage, seal
+from wsss.files import atomic_write, files_below, find_damage, seal
 
 
 def flip(folder: Path) -> None:
@@ -83,3 +84,19 @@ def test_a_name_may_be_as_long_as_the_system_has_them(tmp_path: Path) -> None:
     with atomic_write(path) as aside:
         aside.touch()
     assert path.is_file()
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "shut").mkdir()
+    scandir = os.scandir
+
+    def some(path: str):
+        if Path(path).name == "shut":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", some)
+    with pytest.raises(PermissionError, match="shut"):
+        files_below(tmp_path)
+    assert files_below(tmp_path / "open") == files_below(tmp_path / "absent") == []

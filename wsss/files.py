@@ -138,7 +138,7 @@ def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Pa
     Parameters
     ----------
     folder : Path
-        Where to look; nothing is found where no folder is.
+        Where to look; nothing is found where no folder is, but one that cannot be read is an error.
     endings : collection of str, optional
         In small letters, with their dots; files have them in any letters. None takes all.
 
@@ -153,7 +153,7 @@ def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Pa
     """
     found, seen, starts = [], set(), [folder]
     for start in starts:  # it grows: a folder that is linked counts where it really is, and once
-        for here, folders, names in os.walk(start):
+        for here, folders, names in os.walk(start, onerror=_raise_unless_absent):
             if (where := Path(here).resolve()) in seen:
                 folders.clear()
                 continue
@@ -165,6 +165,11 @@ def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Pa
         path for path in found
         if (endings is None or path.suffix.lower() in endings) and path.is_file()
     )  # fmt: skip
+
+
+def _raise_unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _of_system(name: str) -> bool:

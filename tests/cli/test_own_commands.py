@@ -128,6 +128,22 @@ def test_predict_with_probabilities_and_crf(tmp_path, rng):
     assert "of 3 labels" in told
 
 
+def test_a_broken_photo_costs_the_others_no_mask(tmp_path, rng):
+    network = get_model("squeezenet1_1", head="largefov", num_classes=2).eval()
+    save_segmenter(network, "squeezenet1_1", ["owl"], 40, tmp_path / "model")
+    photos, masks = tmp_path / "photos", tmp_path / "m"
+    photos.mkdir()
+    for name in ("a.png", "c.png"):
+        Image.fromarray(rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)).save(photos / name)
+    (photos / "b.png").write_bytes((photos / "a.png").read_bytes()[:200])
+    given = ["predict", str(tmp_path), str(photos), "--masks-to", str(masks)]
+    done = CliRunner().invoke(app, given)
+    assert "2 masks in" in done.output
+    assert f"no mask: {photos / 'b.png'}" in done.output
+    assert str(done.exception).endswith("photos: 1 of 3 photos have no mask, see above")
+    assert {path.name for path in masks.iterdir()} == {"a.png", "c.png"}
+
+
 def test_a_mask_is_called_as_its_photo_and_finds_its_truth(tmp_path, rng):
     network = get_model("squeezenet1_1", head="largefov", num_classes=3).eval()
     save_segmenter(network, "squeezenet1_1", ["owl", "rail"], 40, tmp_path / "model")

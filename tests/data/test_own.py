@@ -48,6 +48,7 @@ def test_a_folder_a_class_is_understood(photos, tmp_path):
     [
         "file,owl,rail\na 1.jpg,1,0\nÜbung.PNG,1,1\nb.JPEG,0,1\nc,0,1\nrail/d.webp,0,1\n",
         "file;labels\na 1;owl\nÜbung;owl|rail\nb;rail\nrail/deep/c;rail\nd;rail\n",
+        "sep=;\nfile;labels\na 1;owl\nÜbung;owl,rail\nb;rail\nc;rail\nd;rail\n",
         "file,labels\na 1.jpg,owl\nÜbung.PNG,owl rail\nb.JPEG,rail\nc.bmp,rail\nd.webp,rail\n",
     ],
 )

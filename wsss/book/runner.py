@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -287,6 +288,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if good and args.html:
         # In this process: if a page was stale, it has imported most of what pages describe.
         say("building the pages")
+        # A collector looks at every object there is, and torch has one that warns when looked at.
+        warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`", FutureWarning)
         from jupyter_book.cli.main import main as jupyter_book
 
         jupyter_book(["build", "-q", str(PACKAGE.parent / "book")])  # and exits

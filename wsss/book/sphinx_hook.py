@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,6 @@ def hide_buttons(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the hook and make every warning end the build with status 1, after the last page."""
     app.keep_going = True
-    # A collector looks at every object there is, and torch has one that warns when looked at.
-    warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`", FutureWarning)
     # Every page shows the list of all; Sphinx alone would write only the pages that changed.
     app.add_config_value("wsss_pages", [], "html")
     app.connect("config-inited", prepare)

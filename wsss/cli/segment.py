@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,8 +80,10 @@ def predict(
     results = [*written_to(model), *(written_to(model.parent)[1:] if model.name == "model" else [])]
     files = list(find_photos(photos, [masks_to, *results]).values())
     require_writable(masks_to, "masks", by="--masks-to")
-    predict_files(saved, files, photos, masks_to, crf=crf, probabilities=probabilities)
-    typer.echo(f"{len(files)} masks in {masks_to}: 0 background, {numbered(saved.classes)}")
+    made = predict_files(saved, files, photos, masks_to, crf=crf, probabilities=probabilities)
+    typer.echo(f"{len(made)} masks in {masks_to}: 0 background, {numbered(saved.classes)}")
+    if left := len(files) - len(made):
+        raise InputError(f"{photos}: {left} of {len(files)} photos have no mask, see above")
 
 
 def evaluate(
@@ -159,7 +162,10 @@ def predict_files(
     crf: bool = False,
     probabilities: bool = False,
 ) -> set[Path]:
-    """Write a mask for each photo, under the path that the photo has in `photos`; return those."""
+    """Write a mask for each photo, under the path that the photo has in `photos`; return those.
+
+    A photo that cannot be read has none, and the terminal is told why.
+    """
     import numpy as np
     from tqdm import tqdm
 
@@ -173,17 +179,23 @@ def predict_files(
     on_accelerator(saved.network)
     protocol = Protocol(crf=PRESETS["vgg16_test"]) if crf else None
     taken: set[Path] = set()
+    broken: set[Path] = set()
     for path in tqdm(files, desc="masks", disable=None, leave=False):
         mask = folder / path.relative_to(photos).with_suffix(".png")
         if mask in taken:  # a.jpg and a.webp
             mask = mask.with_name(f"{path.name}.png")
         taken.add(mask)
+        try:
+            photo = read_image(path, turned=True)
+        except (InputError, OSError) as error:
+            tqdm.write(f"no mask: {error}", sys.stderr)
+            broken.add(mask)
+            continue
         mask.parent.mkdir(parents=True, exist_ok=True)
-        photo = read_image(path, turned=True)
         with arithmetic("32-true"):  # the same on every machine
             (labels,) = saved.predict([photo], protocol)
             write_mask_png(mask, labels)
             if probabilities:
                 with atomic_write(mask.with_suffix(".npy")) as aside, aside.open("wb") as file:
                     np.save(file, saved.probabilities(photo).astype(np.float16))
-    return taken
+    return taken - broken

@@ -127,13 +127,16 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
         text = unicodedata.normalize("NFC", read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no table ({error}); save it as CSV in UTF-8") from error
-    title = text.partition("\n")[0]
-    separator = max(",;\t", key=title.count)
+    lines = text.splitlines() or [""]
+    if told := re.fullmatch(r'"?sep=(.)"?', lines[0]):  # Excel is told so
+        lines[0] = ""
+    title = next(filter(None, lines), "")
+    separator = told[1] if told else max(",;\t", key=title.count)
     if not title.count(separator):
         raise InputError(
             f"{path}: its first line, {title!r:.60}, has no commas, semicolons or tabs"
         )
-    reader = csv.reader(text.splitlines(), delimiter=separator)
+    reader = csv.reader(lines, delimiter=separator)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
         header, *rows = [(number, row) for number, row in rows if any(row)]
