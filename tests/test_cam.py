@@ -157,3 +157,5 @@ def test_maps_that_cannot_be_merged_are_refused() -> None:
         merge_cams([], "max")
     with pytest.raises(InputError, match=r"\(1, 1, 2, 2\), \(1, 1, 3, 2\)"):
         merge_cams([torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 3, 2)], "max")
+    with pytest.raises(InputError, match=r"\(N, C, H, W\); got \(1, 2, 2\)$"):
+        merge_cams([torch.zeros(1, 2, 2)], "max")

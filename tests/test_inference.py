@@ -227,6 +227,46 @@ def test_under_autocast_maps_are_made_of_the_features_in_float32(
     assert np.array_equal(maps, expected[0].detach().half().numpy())
 
 
+def test_cams_at_pixels_under_autocast_and_another_default() -> None:
+    maps, present = np.random.default_rng(0).random((1, 3, 3), np.float32), np.array([False, True])
+
+    def at_pixels() -> torch.Tensor:
+        return cam_at_pixels(maps, present, (9, 9), scale=1.0, output_stride=4)
+
+    expected = at_pixels()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(at_pixels(), expected)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(at_pixels(), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 2), (3, 2, 2), (2, 2)])
+def test_cams_of_other_classes_are_refused(shape: tuple[int, ...]) -> None:
+    present = np.array([True, True, False])
+    with pytest.raises(InputError, match="of 2 present classes; give"):
+        cam_at_pixels(np.ones(shape), present, (5, 5), scale=1.0, output_stride=4)
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), [[0]]]
+)
+def test_what_is_no_image_is_refused(wrong: np.ndarray) -> None:
+    model, present = network(3), np.array([[True, False, True]])
+    with pytest.raises(InputError, match=r"an image is .*; give an array"):
+        predict(model, [wrong])
+    with pytest.raises(InputError, match=r"an image is .*; give an array"):
+        infer_cams(model, [wrong], present, scale=1.0)
+
+
+def test_more_labels_than_a_mask_holds_are_refused(images: list[np.ndarray]) -> None:
+    assert predict(network(255), images[:1])[0].dtype == np.uint8
+    with pytest.raises(InputError, match="logits of 256 labels"):
+        predict(network(256), images[:1])
+
+
 @pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,), (1.0, math.nan)])
 def test_scales_that_make_no_sense(scales: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="scales"):

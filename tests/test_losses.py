@@ -447,6 +447,17 @@ def test_another_ignore_index(ignore_index: int) -> None:
     assert torch.equal(weights, seed_weights(logits, seeds))
 
 
+def test_an_unknown_pixel_agrees_with_nothing_though_its_number_is_a_label() -> None:
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0)).double()
+    seeds = torch.randint(0, 3, (2, 4, 4, 5), generator=torch.Generator().manual_seed(1))
+    loss = weighted_selective_loss(logits, seeds, ignore_index=0)
+    torch.testing.assert_close(loss, reference_loss(logits, seeds, ignore_index=0))
+    log_p = logits.log_softmax(1).gather(1, seeds)
+    weights = seed_weights(logits, seeds, ignore_index=0)
+    summed = (weights * -log_p).sum() / (seeds != 0).any(1).sum()
+    torch.testing.assert_close(loss, summed)
+
+
 def test_half_precision_logits_lose_only_their_own_precision() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 21, 8, 8, generator=generator).bfloat16().requires_grad_()
@@ -637,7 +648,8 @@ def test_classes_that_are_ruled_out_cost_nothing(batch, seeds_of) -> None:
             "class_weights ask for a gradient and get none here; detach them",
         ),
         ({"priors": "learnt"}, "priors ask for a gradient"),
-        ({"priors": "negative"}, "priors go down to -1; they are positive"),
+        ({"priors": "negative"}, "priors are -1 to -1; they are positive and finite"),
+        ({"priors": "infinite"}, "priors are 1 to inf; they are positive"),
     ],
 )
 def test_factors_that_cannot_be_used_are_refused(batch, given, says) -> None:
@@ -645,7 +657,8 @@ def test_factors_that_cannot_be_used_are_refused(batch, given, says) -> None:
     (name, factors), *_ = given.items()
     if isinstance(factors, str):
         made = torch.ones(logits.shape[1] if name == "class_weights" else seeds.shape[1])
-        factors = -made if factors == "negative" else made.requires_grad_()
+        made[-1] = math.inf if factors == "infinite" else 1
+        factors = -made if factors == "negative" else made.requires_grad_(factors == "learnt")
     with pytest.raises(InputError, match=says):
         weighted_selective_loss(logits, seeds, **{name: factors})
 
@@ -653,6 +666,30 @@ def test_factors_that_cannot_be_used_are_refused(batch, given, says) -> None:
 def test_a_second_backward_pass(batch) -> None:
     logits, seeds = batch[0].requires_grad_(), batch[1]
     assert torch.autograd.gradgradcheck(lambda each: weighted_selective_loss(each, seeds), logits)
+
+
+def test_gradients_in_batches(batch) -> None:
+    logits, seeds = batch
+    small, maps = logits[..., :2, :2], seeds[..., :2, :2]
+
+    def loss(each: Tensor) -> Tensor:
+        return weighted_selective_loss(each, maps, reduction="none")
+
+    jacobian = torch.autograd.functional.jacobian
+    torch.testing.assert_close(
+        jacobian(loss, small, vectorize=True), jacobian(loss, small, vectorize=False)
+    )
+
+
+@pytest.mark.slow
+def test_exported_for_any_number_of_images(batch) -> None:
+    logits, seeds = batch[0].float(), batch[1]
+    some = {0: torch.export.Dim("images", min=2, max=64)}
+    program = torch.export.export(
+        WeightedSelectiveLoss(), (logits, seeds), dynamic_shapes={"logits": some, "seeds": some}
+    )
+    twice = torch.cat([logits, logits]), torch.cat([seeds, seeds])
+    torch.testing.assert_close(program.module()(*twice), weighted_selective_loss(*twice))
 
 
 @pytest.mark.slow
@@ -749,8 +786,10 @@ def test_factors_of_another_type_do_not_widen_the_loss(batch, dtype: torch.dtype
     torch.testing.assert_close(loss, weighted_selective_loss(logits, seeds, **same))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bool, torch.complex64])
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64, torch.bool, torch.complex64, torch.uint16]
+)
 @pytest.mark.parametrize("function", [weighted_selective_loss, seed_weights])
 def test_seeds_that_are_no_integers_are_refused(function, dtype: torch.dtype) -> None:
-    with pytest.raises(InputError, match=f"seeds are {dtype}; they hold integer labels"):
+    with pytest.raises(InputError, match=f"seeds are {dtype}; give integer labels"):
         function(torch.zeros(1, 2, 3), torch.zeros(1, 1, 3, dtype=dtype))

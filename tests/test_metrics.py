@@ -110,11 +110,12 @@ def test_labels_out_of_range_are_refused(guess: list, truth: list, message: str)
         confusion_matrix(torch.tensor(guess), torch.tensor(truth), 2)
 
 
-@pytest.mark.parametrize("floats", ["prediction", "truth"])
-def test_labels_that_are_no_integers_are_refused(floats) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64, torch.uint16])
+@pytest.mark.parametrize("wrong", ["prediction", "truth"])
+def test_labels_that_are_no_integers_are_refused(wrong, dtype) -> None:
     labels = {"prediction": torch.tensor([0, 1]), "truth": torch.tensor([0, 1])}
-    labels[floats] = labels[floats] + 0.5
-    with pytest.raises(InputError, match=f"the {floats} is torch.float32, not integer labels"):
+    labels[wrong] = labels[wrong].to(dtype)
+    with pytest.raises(InputError, match=f"the {wrong} is {dtype}; give integer labels"):
         confusion_matrix(labels["prediction"], labels["truth"], 2)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from wsss.choices import CamChoices, SeedChoices, Weighting
@@ -67,13 +68,14 @@ def test_a_file_that_holds_none_is_one_line(tmp_path: Path, text: str | None, sa
     [
         *((none, get_profile("demo").rng_seeds) for none in (None, [], "", "[]")),
         (0, (0,)), ([0], (0,)), ("0", (0,)), ("[0, 1]", (0, 1)), ("2 1", (2, 1)), ((1, 1), (1,)),
+        (np.arange(2), (0, 1)),
     ],
 )  # fmt: skip
 def test_random_seeds_as_people_write_them(given, expected) -> None:
     assert Pipeline("demo", rng_seeds=given).rng_seeds == expected
 
 
-@pytest.mark.parametrize("given", ["one", [-1], [0.5, "x"], "0;1"])
+@pytest.mark.parametrize("given", ["one", [-1], [0.5, "x"], [0.5], "0;1"])
 def test_random_seeds_that_are_none_are_one_line(given) -> None:
     with pytest.raises(InputError, match=r"rng_seeds is .*; give whole numbers, for example"):
         Pipeline("demo", rng_seeds=given)

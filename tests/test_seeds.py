@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from wsss.crf import DenseCRF
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
 from wsss.grid import to_pixels
-from wsss.seeds import crf_seed, crf_seeds_of_image, threshold_seed
+from wsss.seeds import CrfSeed, ThresholdSeed, crf_seed, crf_seeds_of_image, threshold_seed
 
 UNKNOWN = 255
 
@@ -62,6 +63,26 @@ def test_strict_seeds_lack_just_the_pixels_of_two_classes(
     in_conflict = sum((cam[:, c] > foreground).int() for c in range(3)) >= 2
     assert strict[in_conflict].eq(UNKNOWN).all()
     assert torch.equal(strict[~in_conflict], seed[~in_conflict])
+
+
+@pytest.mark.parametrize("low", [-0.1, math.nan, 30.0])
+def test_thresholds_and_floors_out_of_range_are_refused(low: float) -> None:
+    cam, saliency = torch.zeros(1, 2, 3, 3), torch.zeros(1, 3, 3)
+    image = torch.zeros(1, 3, 3, 3, dtype=torch.uint8)
+    with pytest.raises(InputError, match=r"foreground_above is .*; both are 0 to 1"):
+        threshold_seed(cam, saliency, foreground_above=low)
+    with pytest.raises(InputError, match="; both are 0 to 1"):
+        ThresholdSeed(background_below=low)
+    with pytest.raises(InputError, match="cam_floor is "):
+        crf_seed(image, cam, saliency, cam_floor=low)
+    with pytest.raises(InputError, match="cam_floor is "):
+        CrfSeed(cam_floor=low)
+
+
+def test_no_image_has_no_seed() -> None:
+    image, cam = torch.zeros(0, 3, 4, 5, dtype=torch.uint8), torch.zeros(0, 2, 4, 5)
+    for seed in (crf_seed(image, cam, cam[:, 0]), threshold_seed(cam, cam[:, 0])):
+        assert (seed.shape, seed.dtype) == ((0, 4, 5), torch.uint8)
 
 
 def test_an_unknown_rule_for_conflicts_is_refused() -> None:

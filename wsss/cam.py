@@ -68,7 +68,7 @@ def class_activation_maps(
     localization, CVPR 2016.
     """
     fit = (features.ndim, weight.ndim) == (4, 2) and features.shape[1] == weight.shape[1]
-    fit = fit and present.shape == (len(features), len(weight))
+    fit = fit and present.shape == (features.shape[0], weight.shape[0])
     if not fit or (bias is not None and bias.shape != weight.shape[:1]):
         biases = "" if bias is None else f", bias {tuple(bias.shape)}"
         raise InputError(
@@ -143,7 +143,7 @@ def merge_cams(
     >>> merge_cams([a, b], "mean", renormalise=False).flatten().tolist()
     [0.75, 0.5]
     """
-    if not cams or len({cam.shape for cam in cams}) > 1:
+    if not len(cams) or cams[0].ndim != 4 or len({cam.shape for cam in cams}) > 1:
         shapes = ", ".join(str(tuple(cam.shape)) for cam in cams) or "none"
         raise InputError(f"merge_cams: the maps must share one shape (N, C, H, W); got {shapes}")
     require_word("merge_cams: how", how, Literal["max", "mean"])
@@ -244,13 +244,24 @@ def cam_at_pixels(
     (C, H, W) float32
         In [0, 1].
 
+    Raises
+    ------
+    InputError
+        If there are not as many maps as present classes.
+
     Examples
     --------
     >>> maps, present = np.ones((1, 2, 2), np.float16), np.array([False, True])
     >>> cam_at_pixels(maps, present, (5, 5), scale=1.0, output_stride=4).mean((1, 2))
     tensor([0., 1.])
     """
-    cam = torch.zeros(len(present), *size)
+    if maps.ndim != 3 or len(maps) != np.count_nonzero(present):
+        raise InputError(
+            f"cam_at_pixels: maps {maps.shape} of {np.count_nonzero(present)} present classes; "
+            "give (P, h, w), a map for each of them"
+        )
+    cam = torch.zeros(len(present), *size, dtype=torch.float32)
     values = torch.from_numpy(np.array(maps, np.float32))
-    cam[torch.from_numpy(present.astype(bool))] = at_pixels(values, size, scale, output_stride)
+    with torch.autocast("cpu", enabled=False):
+        cam[torch.from_numpy(present.astype(bool))] = at_pixels(values, size, scale, output_stride)
     return cam

@@ -299,12 +299,19 @@ def label_map(logits: Tensor, image: np.ndarray, crf: DenseCRF | None = None) ->
     -------
     (H, W) uint8
 
+    Raises
+    ------
+    InputError
+        If there are more labels than a mask of bytes holds beside 255, unknown.
+
     Examples
     --------
     >>> label_map(torch.tensor([[[1., 0.]], [[0., 1.]]]), np.zeros((1, 2, 3), np.uint8))
     array([[0, 1]], dtype=uint8)
     """
     scores = logits.numpy()
+    if len(scores) > 255:
+        raise InputError(f"logits of {len(scores)} labels; a mask of uint8 holds 255, and unknown")
     if crf is not None:
         scores = crf(image, -scores[None])[0]
     return scores.argmax(0).astype(np.uint8)

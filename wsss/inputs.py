@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsss.errors import InputError
 from wsss.grid import feature_spacing, padded_length, scaled_length, to_pixels
 from wsss.models.network import Network
 
@@ -33,6 +34,21 @@ def prepare(model: Network) -> Network:
         return model.eval().to(memory_format=torch.channels_last)
 
 
+def require_image(image: np.ndarray) -> np.ndarray:
+    """Refuse what is no image: numbers in [0, 1], say, would be labelled like a black one.
+
+    Examples
+    --------
+    >>> require_image(np.zeros((64, 80)))
+    Traceback (most recent call last):
+    wsss.errors.InputError: an image is float64 (64, 80); give an array (H, W, 3) of uint8, RGB
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
+        given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
+        raise InputError(f"an image is {given}; give an array (H, W, 3) of uint8, RGB")
+    return image
+
+
 def batches_of_one_shape(shapes: Iterable[tuple[int, ...]], batch_size: int) -> Iterator[list[int]]:
     """Group indices by shape, at most `batch_size` in a group.
 
@@ -54,11 +70,17 @@ def input_lengths(
 ) -> tuple[int, ...]:
     """Heights and widths of an image's inputs: images that share them share their batches.
 
+    Raises
+    ------
+    InputError
+        If it is none, see `require_image`.
+
     Examples
     --------
-    >>> input_lengths(np.zeros((64, 80, 3)), [1.0, 0.5], output_stride=8)
+    >>> input_lengths(np.zeros((64, 80, 3), np.uint8), [1.0, 0.5], output_stride=8)
     (65, 81, 33, 41)
     """
+    require_image(image)
     return tuple(
         padded_length(scaled_length(length, scale), output_stride)
         for scale in scales

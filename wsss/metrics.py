@@ -10,6 +10,9 @@ from torch import Tensor
 
 from wsss.errors import InputError
 
+NO_ARITHMETIC = (torch.uint16, torch.uint32, torch.uint64)
+"""Integers that torch has and cannot compare with others."""
+
 
 def confusion_matrix(
     pred: Tensor, target: Tensor, num_classes: int, *, ignore_index: int = 255
@@ -58,8 +61,11 @@ def confusion_matrix(
             "differ in shape"
         )
     for name, labels in (("truth", target), ("prediction", pred)):
-        if labels.is_floating_point() or labels.is_complex():
-            raise InputError(f"confusion_matrix: the {name} is {labels.dtype}, not integer labels")
+        if labels.is_floating_point() or labels.is_complex() or labels.dtype in NO_ARITHMETIC:
+            raise InputError(
+                f"confusion_matrix: the {name} is {labels.dtype}; give integer labels, as uint8 or "
+                "int64, say"
+            )
     known = target != ignore_index
     truth, guess = target * known, pred * known  # pixels not to count: 0, 0, taken off again below
     for name, labels in (("truth", truth), ("prediction", guess)):

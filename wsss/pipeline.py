@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -84,7 +85,7 @@ class Pipeline(Wiring):
     Raises
     ------
     InputError
-        If there is no such profile, or the data folder cannot be read.
+        If there is no such profile or word. A data folder is first read when it is needed.
 
     Examples
     --------
@@ -253,11 +254,11 @@ class Pipeline(Wiring):
 
 def _rng_seeds(given: int | str | Sequence[int] | None) -> tuple[int, ...]:
     """Read random seeds as people write them, papermill's ``-p rng_seeds "[0, 1]"`` among them."""
-    each = [given] if isinstance(given, int) else given or []
+    each = [given] if isinstance(given, int) else [] if given is None else given
     if isinstance(given, str):
         each = re.split(r"[\s,]+", given.strip("[]() ")) if given.strip("[]() ") else []
     try:
-        numbers = [int(one) for one in each]
+        numbers = [int(one) if isinstance(one, str) else index(one) for one in each]
     except (TypeError, ValueError):
         numbers = [-1]
     if any(number < 0 for number in numbers):

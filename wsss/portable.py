@@ -20,6 +20,7 @@ from wsss.data.pictures import shrink
 from wsss.errors import InputError
 from wsss.files import atomic_write, files_below, find_damage, seal, write_text
 from wsss.inference import Protocol, infer_logits, predict
+from wsss.inputs import require_image
 from wsss.models import NETWORKS, Network, get_model
 from wsss.models.loading import read_state_dict, write_state
 
@@ -55,7 +56,7 @@ class SavedSegmenter:
         self, images: Sequence[NDArray[np.uint8]], protocol: Protocol | None = None
     ) -> list[NDArray[np.uint8]]:
         """Label photos (H, W, 3) uint8 RGB of any size; label maps (H, W) have the same."""
-        seen = [shrink(_photo(image), self.longest_side) for image in images]
+        seen = [shrink(require_image(image), self.longest_side) for image in images]
         return [
             np.array(Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST))
             for image, labels in zip(images, predict(self.network, seen, protocol), strict=True)
@@ -67,18 +68,10 @@ class SavedSegmenter:
         L is one more than there are classes; the first is background. They are interpolated to the
         photo's size, and no CRF has seen them.
         """
-        seen = shrink(_photo(image), self.longest_side)
+        seen = shrink(require_image(image), self.longest_side)
         ((_, logits),) = infer_logits(self.network, [seen], Protocol())
         resized = interpolate(logits[None], image.shape[:2], mode="bilinear", align_corners=False)
         return resized[0].softmax(0).numpy()
-
-
-def _photo(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Refuse what is no photo: numbers in [0, 1], say, would be labelled like a black one."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
-        given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
-        raise InputError(f"a photo is {given}; give an array (H, W, 3) of uint8, RGB")
-    return image
 
 
 def save_segmenter(

@@ -448,6 +448,38 @@ def test_a_training_can_be_cut_short(
     assert losses == uninterrupted[1]
 
 
+def test_of_a_longer_training_a_shorter_one_takes_no_step(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "new" / "checkpoint.pt"  # the folder is made
+    _, losses = train(checkpoint=checkpoint)
+    model, shorter = tiny_network(), replace(SCHEDULE, epochs=1)
+    loss = segmenter_loss(1.0)
+    history = fit(model, loss, SAMPLE, COUNT, shorter, rng_seed=0, checkpoint=str(checkpoint))
+    assert history.steps == 0
+    assert history.loss == losses
+    with pytest.raises(InputError, match="max_steps is -1"):
+        train(max_steps=-1)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    train(checkpoint=checkpoint, max_steps=2)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: of another network or optimiser"):
+        train(replace(SCHEDULE, optimizer="adamw"), checkpoint=checkpoint)
+    other = tiny_network(labels=3)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: of another network or optimiser"):
+        fit(other, segmenter_loss(1.0), SAMPLE, COUNT, SCHEDULE, rng_seed=0, checkpoint=checkpoint)
+
+
+def test_of_small_terms_the_quotient_is_minimised() -> None:
+    whole = segmenter_loss(1.0)
+
+    def small(model: Network, *batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        total, counted = whole(model, *batch)
+        return total * 2**-20, torch.as_tensor(counted) * 2**-20
+
+    assert train(loss=small)[1] == pytest.approx(train()[1], rel=1e-5)
+
+
 def test_seconds_of_a_killed_training_are_kept(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.pt"
     histories = [
@@ -522,9 +554,15 @@ def test_weight_decay_and_momentum_reach_the_optimizer() -> None:
         ({"optimizer": "adam"}, "optimizer is 'adam'; choose one of 'sgd', 'adamw'"),
         ({"decay_every": "steps"}, "decay_every is 'steps'; choose one of 'epoch', 'step'"),
         ({"precision": "bf16"}, "precision is 'bf16'; .* '32-true', 'tf32', 'bf16-mixed'"),
+        ({"epochs": 1.5}, "epochs is 1.5; give a whole number from 1 on"),
+        ({"steps": 0}, "steps is 0; give a whole number from 1 on"),
+        ({"lr": -1.0}, "lr is -1.0; it is 0 to inf"),
+        ({"power": float("nan")}, "power is nan; it is 0 to inf"),
+        ({"warmup": 1.5}, "warmup is 1.5; it is 0 to 1"),
+        ({"clip_norm": 0.0}, "clip_norm is 0.0; None clips nothing"),
     ],
 )
-def test_a_word_that_a_schedule_does_not_know_is_refused(wrong: dict[str, Any], says: str) -> None:
+def test_what_a_schedule_does_not_know_is_refused(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=f"^Schedule: {says}$"):
         replace(SCHEDULE, **wrong)
 

@@ -12,6 +12,8 @@ from torch import Tensor
 from wsss.errors import InputError, require_word
 from wsss.losses.votes import predict
 
+LABELS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+"""What torch can compute labels in; it has other integers, without arithmetic."""
 Unknown = Literal["counted", "left_out"]
 
 
@@ -48,7 +50,7 @@ def reference_loss(
     """
     known = seeds != ignore_index
     log_p = torch.log_softmax(logits, dim=1)
-    agrees = seeds == logits.argmax(1, keepdim=True)  # Eq. 7
+    agrees = known & (seeds == logits.argmax(1, keepdim=True))  # Eq. 7
     weights = torch.softmax(sharpness * agrees.to(logits.dtype), dim=1)  # Eq. 6
     losses = -log_p.gather(1, seeds.where(known, 0).long())  # of each seed
     return (weights * losses * known).sum() / known.any(1).sum().clamp(min=1)
@@ -76,7 +78,7 @@ def classification_loss(logits: Tensor, present: Tensor) -> Tensor:
     Raises
     ------
     InputError
-        If the two shapes differ.
+        If the two are not of one shape (N, C).
 
     Examples
     --------
@@ -87,13 +89,13 @@ def classification_loss(logits: Tensor, present: Tensor) -> Tensor:
     ----------
     Fan et al., Sec. 4.1, Eq. 1.
     """
-    if logits.shape != present.shape:
+    if logits.shape != present.shape or logits.ndim != 2:
         raise InputError(
             f"classification_loss: logits {tuple(logits.shape)} and image-level labels "
-            f"{tuple(present.shape)} differ in shape; both are (N, C)"
+            f"{tuple(present.shape)} do not fit; both are (N, C)"
         )
     loss = F.binary_cross_entropy_with_logits(logits, present.to(logits.dtype), reduction="sum")
-    return loss / len(logits)
+    return loss / logits.shape[0]
 
 
 def seed_weights(
@@ -156,7 +158,7 @@ def seed_weights(
     """
     require_fit(logits, seeds, sharpness, unknown)
     ignored = seeds == ignore_index
-    agrees = seeds == predict(logits)  # (N, K, ...), Eq. 7
+    agrees = ~ignored & (seeds == predict(logits))  # (N, K, ...), Eq. 7
     scores = sharpness * agrees.to(logits.dtype)
     if unknown == "left_out":
         scores = scores.masked_fill(ignored, -math.inf)
@@ -168,7 +170,7 @@ def require_fit(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknow
     """Refuse logits, seeds and settings that do not fit, and quote them."""
     fits = (
         logits.ndim == seeds.ndim >= 2
-        and len(logits) == len(seeds)
+        and logits.shape[0] == seeds.shape[0]
         and logits.shape[2:] == seeds.shape[2:]
         and seeds.shape[1] > 0
     )
@@ -177,8 +179,8 @@ def require_fit(logits: Tensor, seeds: Tensor, sharpness: float, unknown: Unknow
             f"logits {tuple(logits.shape)} and seeds {tuple(seeds.shape)} do not fit; "
             "they are (N, L, ...) and (N, K, ...) with the same N and pixels, and K at least 1"
         )
-    if seeds.is_floating_point() or seeds.is_complex() or seeds.dtype == torch.bool:
-        raise InputError(f"seeds are {seeds.dtype}; they hold integer labels")
+    if seeds.dtype not in LABELS:
+        raise InputError(f"seeds are {seeds.dtype}; give integer labels, as uint8 or int64, say")
     if not 0 <= sharpness < math.inf:
         raise InputError(f"sharpness is {sharpness}; s of Eq. 6 is finite and not negative")
     require_word("unknown", unknown, Unknown)

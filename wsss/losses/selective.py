@@ -115,7 +115,7 @@ def weighted_selective_sum(
 
         total, labelled = weighted_selective_sum(logits, seeds)
         torch.distributed.all_reduce(labelled)
-        loss = total * torch.distributed.get_world_size() / labelled.clamp(min=1)
+        loss = total * torch.distributed.get_world_size() / (labelled + (labelled == 0))
 
     Returns
     -------
@@ -182,8 +182,9 @@ def _losses(
     if check is None:  # not where it would wait for a GPU, or for values still to come
         check = seeds.device.type == "cpu" and not transformed(seeds)
     if priors is not None:
-        if check and not transformed(priors) and not (priors > 0).all():
-            raise InputError(f"priors go down to {priors.min().item():g}; they are positive")
+        if check and not transformed(priors) and not ((priors > 0) & priors.isfinite()).all():
+            low, high = torch.stack(priors.aminmax()).tolist()
+            raise InputError(f"priors are {low:g} to {high:g}; they are positive and finite")
         priors = priors.expand(seeds.shape[:2])
     votes = count_votes(
         seeds, logits.shape[1], ignore_index=ignore_index, priors=priors, check=check

@@ -81,7 +81,8 @@ def transformed(tensor: Tensor) -> bool:
     """Whether it is compiled or mapped over, so that it has no values to look at yet."""
     if torch.compiler.is_compiling():
         return True
-    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # pyright: ignore
+    known = torch._C._functorch  # pyright: ignore
+    return known.is_functorch_wrapped_tensor(tensor) or known.is_legacy_batchedtensor(tensor)
 
 
 def predict(logits: Tensor) -> Tensor:
@@ -194,7 +195,7 @@ class _VotedCrossEntropy(torch.autograd.Function):
         logits, votes, predicted, *parts = ctx.saved_tensors
         vote, bonus, weight = (part * grad_outputs[0] for part in parts)
         p = torch.softmax(logits, 1, dtype=vote.dtype)
-        mapped = transformed(logits) or transformed(votes)
+        mapped = any(map(transformed, (logits, votes, weight)))
         if torch.is_grad_enabled() or mapped:  # say, to differentiate once more
             gradient = (p * weight - votes * vote).scatter_add(1, predicted, -bonus)
             return gradient.to(logits.dtype), *[None] * 5

@@ -42,8 +42,7 @@ class CrfSeed:
     cam_floor: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.cam_floor < 1:
-            raise InputError(f"CrfSeed: cam_floor is {self.cam_floor}; it is in [0, 1)")
+        _require_floor(self.cam_floor)
 
     def __call__(self, image: np.ndarray, cams: Sequence[Tensor], saliency: Tensor) -> list[Tensor]:
         """Make a seed of each map of an image, see `wsss.seeds.SeedRule`."""
@@ -86,8 +85,8 @@ def crf_seed(
     Raises
     ------
     InputError
-        If the shapes do not fit, C is over 254, a map holds NaN, or saliency is not float in
-        [0, 1].
+        If the shapes do not fit, C is over 254, a map holds NaN, saliency is not float in [0, 1],
+        or `cam_floor` is out of range.
 
     Examples
     --------
@@ -114,7 +113,7 @@ def crf_seed(
         )[0]
         for pixels, maps, salient in zip(image, cam, saliency, strict=True)
     ]
-    return torch.stack(seeds)
+    return torch.stack(seeds) if seeds else saliency.to(torch.uint8)  # (0, H, W)
 
 
 def crf_seeds_of_image(
@@ -164,6 +163,7 @@ def crf_seeds_of_image(
     >>> [int(seed[0, 0]) for seed in crf_seeds_of_image(image, cams, torch.full((8, 8), 0.9))]
     [0, 2]
     """
+    _require_floor(cam_floor)
     for cam in cams:
         check_maps(cam[None], saliency[None])
     device, saliency = saliency.device, saliency.detach().cpu()
@@ -186,3 +186,8 @@ def crf_seeds_of_image(
         for k, each in zip(members, probabilities, strict=True):
             seeds[k] = labels[torch.from_numpy(each).argmax(0)]
     return [seed.to(device) for seed in seeds]
+
+
+def _require_floor(floor: float) -> None:
+    if not 0 <= floor < 1:
+        raise InputError(f"CRF seeds: cam_floor is {floor}; it is in [0, 1)")

@@ -34,7 +34,7 @@ def fit(
     schedule: Schedule,
     *,
     rng_seed: int,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     after_epoch: AfterEpoch | None = None,
     title: str = "training",
     micro_batch: int | None = None,
@@ -51,7 +51,7 @@ def fit(
     Parameters
     ----------
     model : Network
-        Trained in place.
+        Trained in place, and left in evaluation mode on the CPU.
     loss : callable
         ``loss(model, *batch) -> (total, counted)``: a sum and how many terms it has (images,
         labelled pixels). What is minimised is their quotient over the whole global batch.
@@ -63,7 +63,7 @@ def fit(
         How to train.
     rng_seed : int
         Random seed.
-    checkpoint : Path, optional
+    checkpoint : str or Path, optional
         Written after every epoch; if it is there, training goes on from it.
     after_epoch : callable, optional
         ``after_epoch(epoch, model)`` is called with the number of epochs done, in one process.
@@ -87,8 +87,8 @@ def fit(
     InputError
         If there are fewer samples than a batch holds, fewer in a batch or fewer GPUs (but any) than
         processes, if a network that needs whole batches shall see parts of them, if a number is not
-        positive, if the device lacks the precision, or if a loss is not finite: what the last whole
-        epoch left stays.
+        positive, if the checkpoint is of another network or optimiser, if the device lacks the
+        precision, or if a loss is not finite: what the last whole epoch left stays.
 
     Examples
     --------
@@ -113,7 +113,12 @@ def fit(
         raise InputError(f"{title}: {processes} processes cannot share a batch of {batch_size}")
     if processes > 1 and 0 < (gpus := torch.cuda.device_count()) < processes:
         raise InputError(f"{title}: {processes} processes need a GPU each, and there are {gpus}")
+    if max_steps is not None and max_steps < 0:
+        raise InputError(f"{title}: max_steps is {max_steps}; it is not negative")
     require_precision(schedule.precision)
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if processes > 1 or micro_batch < batch_size:
         _refuse_batch_statistics(model, title)
     work = Work(

@@ -120,6 +120,7 @@ def train(fabric: Fabric, model: Network, work: Work) -> History:
     first, last = len(history) * steps, schedule.epochs_of(steps) * steps
     if work.max_steps is not None:
         last = min(last, first + work.max_steps)
+    last = max(first, last)  # of a longer training that is there
     started, warm = time.perf_counter(), 0.0
     others: dict[str, Any] = (
         {} if fabric.is_global_zero else {"disable": True}
@@ -188,7 +189,7 @@ def _backward(fabric: Fabric, model: Network, loss: Loss, parts: list[Any]) -> T
         sums[0] += total.detach()
         sums[1] += counted
     total, counted = fabric.all_reduce(sums, reduce_op="sum")
-    counted = counted.clamp(min=1)
+    counted = counted + (counted == 0)  # where nothing is, zero by one
     factor = fabric.world_size / counted  # DDP took the mean over the processes
     for parameter in model.parameters():
         if parameter.grad is not None:
@@ -259,8 +260,16 @@ def _resume(
         tqdm.write(f"{checkpoint}: {type(error).__name__}, the training starts anew", sys.stderr)
         return [], 0.0
     weights, steps, history, seconds = kept
-    model.load_state_dict(weights)
-    optimizer.load_state_dict(steps)
+    try:
+        model.load_state_dict(weights)
+        optimizer.load_state_dict(steps)
+        foreign = optimizer.defaults.keys() - optimizer.param_groups[0].keys()
+    except (KeyError, RuntimeError, ValueError):  # torch lists every name that differs
+        foreign = True
+    if foreign:
+        raise InputError(
+            f"{checkpoint}: of another network or optimiser; delete it, or name another"
+        )
     return history, seconds
 
 

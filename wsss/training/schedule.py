@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral
 from typing import Any, Literal, get_origin, get_type_hints
 
 import torch
 
-from wsss.errors import require_word
+from wsss.errors import InputError, require_word
 from wsss.models import parameter_groups
 from wsss.models.network import Network
 from wsss.training.precision import Precision
+
+_MOST = {"lr": math.inf, "head_multiplier": math.inf, "power": math.inf, "weight_decay": math.inf}
+_MOST |= {"momentum": 1, "warmup": 1}
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Schedule:
     Raises
     ------
     InputError
-        If `decay_every`, `optimizer` or `precision` is none of its words.
+        If `decay_every`, `optimizer` or `precision` is none of its words, or a number out of range.
     """
 
     epochs: int = 20
@@ -71,6 +76,17 @@ class Schedule:
     def __post_init__(self) -> None:
         for name, words in _words().items():
             require_word(f"Schedule: {name}", getattr(self, name), words)
+        for name in ("epochs", "batch_size", "steps"):
+            number = 1 if name == "steps" and self.steps is None else getattr(self, name)
+            if not isinstance(number, Integral) or number < 1:
+                raise InputError(f"Schedule: {name} is {number!r}; give a whole number from 1 on")
+        for name, most in _MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise InputError(
+                    f"Schedule: {name} is {getattr(self, name)!r}; it is 0 to {most:g}"
+                )
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise InputError(f"Schedule: clip_norm is {self.clip_norm!r}; None clips nothing")
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
