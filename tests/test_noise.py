@@ -174,3 +174,8 @@ def test_with_two_labels_and_classes_the_weights_help_a_network_that_is_right_mo
     assert right_share(2, 0.3, 2, sharpness=1.0, accuracy=0.5) == pytest.approx(plain)
     assert right_share(2, 0.3, 2, sharpness=1.0, accuracy=0.6) > plain
     assert right_share(2, 0.3, 2, sharpness=1.0, accuracy=0.4) < plain
+
+
+def test_blocks_of_no_range_are_refused() -> None:
+    with pytest.raises(InputError, match=r"smallest is 0\.5 and largest 0\.1: no range"):
+        block_noise(a_mask(0), 0.3, np.random.default_rng(0), smallest=0.5, largest=0.1)

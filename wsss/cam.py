@@ -47,7 +47,7 @@ def class_activation_maps(
     Returns
     -------
     (N, C, h, w) float
-        In [0, 1]; each present class has maximum 1, unless it is negative everywhere.
+        In [0, 1]; each present class has maximum 1, unless it is below 1e-5 everywhere.
 
     Raises
     ------

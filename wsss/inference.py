@@ -82,7 +82,7 @@ def predict(
     Parameters
     ----------
     model : Network
-        A segmenter (head "largefov").
+        A segmenter (head "largefov"); left in evaluation mode.
     images : sequence of (H, W, 3) uint8
         RGB, of any sizes.
     protocol : Protocol, optional
@@ -93,6 +93,11 @@ def predict(
     Returns
     -------
     list of (H, W) uint8
+
+    Raises
+    ------
+    InputError
+        If an image is none, or the network has more labels than a mask of bytes holds.
 
     Examples
     --------

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from wsss import Lab
+from wsss.errors import InputError
 from wsss.pages.claims import claim_lines, judge_claims
 from wsss.paper import EVERYTHING, TABLES, get_table
 from wsss.paper.claims import PAPER
@@ -156,4 +157,6 @@ def test_a_page_opens_with_a_verdict_and_the_number_behind_it(recorded, tmp_path
     assert str(lab.answer(2).data).endswith("with a share of **85.9 %**.")  # 44.8 / 52.1
     assert "**Weights do better: " in str(lab.answer(10, "Weights do better.").data)
     assert "have no numbers for it" in str(lab.answer(14).data)
+    with pytest.raises(InputError, match="there is no claim 15; they are 1 to 14"):
+        lab.answer(15)
     assert not lab.store.runs.exists()

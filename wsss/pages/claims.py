@@ -12,6 +12,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
+from wsss.errors import InputError
 from wsss.pages.tables import plain
 from wsss.pages.text import p_value, signed, spread
 from wsss.pages.verdict import Judgement, judge
@@ -254,7 +255,14 @@ def answer_claim(lab: Pipeline, number: int, text: str = "") -> Markdown:
         Of the claim, 1 to 14.
     text : str
         The claim in other words, where its own lean on the claims before it.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim.
     """
+    if number not in {claim.number for claim in CLAIMS}:
+        raise InputError(f"there is no claim {number!r}; they are 1 to {len(CLAIMS)}")
     (result,) = judge_claims(lab, [claim for claim in CLAIMS if claim.number == number])
     claim, images = result.claim, f"the images of the profile `{lab.profile.name}`"
     said = f"**{(text or claim.text).rstrip('.')}: {result.verdict}**"
