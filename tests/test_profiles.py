@@ -75,7 +75,7 @@ def test_random_seeds_as_people_write_them(given, expected) -> None:
     assert Pipeline("demo", rng_seeds=given).rng_seeds == expected
 
 
-@pytest.mark.parametrize("given", ["one", [-1], [0.5, "x"], [0.5], "0;1"])
+@pytest.mark.parametrize("given", ["one", [-1], [0.5, "x"], [0.5], "0;1", 2**63])
 def test_random_seeds_that_are_none_are_one_line(given) -> None:
     with pytest.raises(InputError, match=r"rng_seeds is .*; give whole numbers, for example"):
         Pipeline("demo", rng_seeds=given)
@@ -280,3 +280,18 @@ def test_photos_score_their_seeds_on_official_masks_if_they_are_told_apart(
     for pipeline, split in ((plain, "train"), (told, "train_official")):
         (label,) = pipeline.labels(Recipe(("T",)), 0)
         assert pipeline.label_score(label).images.split == split
+
+
+def test_random_seeds_of_a_profile_are_read_as_given_ones_are() -> None:
+    profile = get_profile("demo")
+    assert Pipeline(replace(profile, rng_seeds=1)).rng_seeds == (1,)  # pyright: ignore
+    with pytest.raises(InputError, match="the profile demo names no random seeds"):
+        Pipeline(replace(profile, rng_seeds=()))
+    with pytest.raises(InputError, match=r"rng_seeds is .*; give whole numbers"):
+        Pipeline(replace(profile, rng_seeds=("a",)))  # pyright: ignore
+
+
+@pytest.mark.parametrize("scales", [(), 2.0, (0.0,), ("1",)])
+def test_scales_that_make_no_cam_are_refused(scales) -> None:
+    with pytest.raises(InputError, match=r"CamChoices: scales is .*; give positive ones"):
+        CamChoices(scales=scales)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
+from numbers import Real
 
 from wsss.data.affine import Augmentation
 from wsss.errors import InputError, require_word
@@ -85,6 +87,11 @@ class CamChoices:
         Whether maps merged over scales are divided by their maximum once more, so that a threshold
         keeps its meaning. Not in the paper; irn's code does so with the sum of its scales.
 
+    Raises
+    ------
+    InputError
+        If `scales` is empty or one is not positive.
+
     Examples
     --------
     >>> CamChoices(scales=(1.0, 0.5)).renormalise
@@ -94,6 +101,13 @@ class CamChoices:
     scales: tuple[float, ...] = (1.0, 0.75, 0.5)
     bias: bool = False
     renormalise: bool = True
+
+    def __post_init__(self) -> None:
+        fine = isinstance(self.scales, Sequence) and len(self.scales) > 0
+        if not fine or not all(isinstance(each, Real) and 0 < each < inf for each in self.scales):
+            raise InputError(
+                f"CamChoices: scales is {self.scales!r}; give positive ones, say (1.0,)"
+            )
 
 
 @dataclass(frozen=True)

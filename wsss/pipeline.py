@@ -117,7 +117,11 @@ class Pipeline(Wiring):
             source = found.data.source.only(tuple(classes) or None)
             found = replace(found, data=replace(found.data, source=source))
         super().__init__(found, Path(data) if data else None, precision)
-        self.rng_seeds = _rng_seeds(rng_seeds) or found.rng_seeds
+        self.rng_seeds = _rng_seeds(rng_seeds) or _rng_seeds(found.rng_seeds)
+        if not self.rng_seeds:
+            raise InputError(
+                f"the profile {found.name} names no random seeds; give it some, say (0,)"
+            )
         require_word("compute", compute, Compute)
         self.compute: Compute = compute
         self.records = Records(Path(results) if results else RESULTS / found.name)
@@ -261,6 +265,6 @@ def _rng_seeds(given: int | str | Sequence[int] | None) -> tuple[int, ...]:
         numbers = [int(one) if isinstance(one, str) else index(one) for one in each]
     except (TypeError, ValueError):
         numbers = [-1]
-    if any(number < 0 for number in numbers):
+    if not all(0 <= number < 2**63 for number in numbers):
         raise InputError(f"rng_seeds is {given!r}; give whole numbers, for example [0, 1]")
     return tuple(dict.fromkeys(numbers))

@@ -203,7 +203,8 @@ def export_onnx(saved: SavedSegmenter, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the package onnx is not installed, or a folder lies there.
+        If the package onnx is not installed, a folder lies there, or the name ends in something
+        else than ``.onnx``.
 
     Examples
     --------
@@ -223,6 +224,8 @@ def export_onnx(saved: SavedSegmenter, path: str | Path) -> None:
         raise InputError(
             f"{path}: a folder; name the file to write, say {Path(path, 'model.onnx')}"
         )
+    if Path(path).suffix != ".onnx":  # nor is any other file replaced
+        raise InputError(f"{path}: end its name in .onnx")
     example = torch.zeros(1, 66, 83, 3, dtype=torch.uint8)
     sizes = {"images": {0: "n", 1: "h", 2: "w"}, "logits": {0: "n", 2: "h", 3: "w"}}
     about = {"classes": json.dumps(saved.classes), "longest_side": str(saved.longest_side or "")}

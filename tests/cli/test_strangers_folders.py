@@ -9,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from wsss.cli import app
+from wsss.data.own_files import claim
 from wsss.pipeline import Pipeline
 
 
@@ -165,7 +166,7 @@ def everything_in_one_place():
     for number in range(10):
         mask(f"p{number}.png", 1 if number < 5 else 2, folder="photos/masks")
         mask(f"{number}.png", 1, folder="photos/extra")
-    Path("photos", "out", "data").mkdir(parents=True)
+    claim(Path("photos", "out", "data"), by="--out")
     photo("out/data/p0.png")
 
 
@@ -215,7 +216,8 @@ def test_results_and_masks_may_lie_among_the_photos():
 
 
 @pytest.mark.parametrize(
-    ("photo_folder", "out"), [(".", "out"), ("photos", "photos/out"), ("photos", ".")]
+    ("photo_folder", "out"),
+    [(".", "out"), ("photos", "photos/out"), ("photos", "."), ("photos", "photos")],
 )
 def test_the_same_command_goes_on_wherever_out_lies(photo_folder, out):
     """What the first call left, links to photos among it, is no photo to the second."""
@@ -229,18 +231,34 @@ def test_the_same_command_goes_on_wherever_out_lies(photo_folder, out):
     assert "10 photos, 8 to learn from and 2 held out; 2 classes: " in found[1][0]
 
 
-@pytest.mark.parametrize("name", [".", "data", "masks", "model", "runs", "seeds"])
-@pytest.mark.parametrize("command", ["train", "seeds"])
-def test_photos_are_not_where_results_are_written(name, command):
-    """Else they would be replaced: by links to themselves, or by masks."""
+def test_what_an_earlier_run_wrote_among_the_photos_is_no_photo():
+    for number in range(10):
+        photo(f"{'owl' if number < 5 else 'rail'}/p{number}.jpg")
+    wsss("train", "photos", "--out", "photos/first")
+    told, _ = wsss("train", "photos", "--out", "second")
+    assert "10 photos, 8 to learn from and 2 held out; 2 classes: owl " in told
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [*(("train", name) for name in ("data", "masks", "model", "seeds")), ("seeds", "data")],
+)
+@pytest.mark.parametrize("given", ["photos", "masks"])
+def test_nothing_that_wsss_did_not_write_is_replaced(command, name, given):
+    """Neither what was given, photos or true masks, nor what happens to lie in OUT."""
     for number in range(10):
         photo(f"{'owl' if number < 5 else 'rail'}/p{number}.png")
-    if name != ".":
+    folder = "photos"
+    if given == "photos":
         Path("photos").rename(name)
-    folder = "photos" if name == "." else f"{name}/owl/.."
+        folder = f"{name}/owl/.."
+    else:
+        Path(name).mkdir()
+        Path(name, "p1.png").write_bytes(b"drawn by hand")
     before = {path: path.read_bytes() for path in Path.cwd().rglob("*.png")}
-    told, ready = wsss(command, folder, "--out", "photos" if name == "." else ".")
-    assert "lies where results are written (" in told
+    told, ready = wsss(command, folder, "--out", ".")
+    assert f"{name}: holds files that wsss did not write, the first " in told
+    assert "name another folder by --out" in told
     assert not ready
     assert {path: path.read_bytes() for path in Path.cwd().rglob("*.png")} == before
 

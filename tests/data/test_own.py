@@ -48,6 +48,7 @@ def test_a_folder_a_class_is_understood(photos, tmp_path):
     [
         "file,owl,rail\na 1.jpg,1,0\nÜbung.PNG,1,1\nb.JPEG,0,1\nc,0,1\nrail/d.webp,0,1\n",
         "file;labels\na 1;owl\nÜbung;owl|rail\nb;rail\nrail/deep/c;rail\nd;rail\n",
+        'file;labels\na 1;owl\nÜbung;"owl\n rail"\nb;rail\nc;rail\nd;rail\n',
         "sep=;\nfile;labels\na 1;owl\nÜbung;owl,rail\nb;rail\nc;rail\nd;rail\n",
         "file,labels\na 1.jpg,owl\nÜbung.PNG,owl rail\nb.JPEG,rail\nc.bmp,rail\nd.webp,rail\n",
     ],
@@ -59,13 +60,28 @@ def test_tables_of_labels(photos, tmp_path, text):
     assert VocFolder(tmp_path / "data").image_labels(list(found.files)).sum(0).tolist() == [2, 4]
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\t", "  "])
+def test_words_of_a_label_may_be_parted_by_any_space(photos, tmp_path, space):
+    label = f"barn{space}owl"
+    text = f"file;labels\na 1;{label}\nÜbung;{label}\nb;rail\nc;rail\nd;rail\n"
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
+    found = adopt_photos(photos, tmp_path / "data", labels=tmp_path / "labels.csv")
+    assert found.classes == ("barn owl", "rail")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("owl\n", "its first line, 'owl', has no comma"),
         ("file,labels\na 1,owl\n", "4 photos have no label"),
         ("file,owl,rail\na 1,1,2\n", "line 2: '2' under 'rail'; give 0 and 1 in each column, or"),
-        ("file,owl,rail\na 1,1\n", "line 2: 2 cells under 3 titles"),
+        ("file,owl,rail\na 1,1\n", "line 2: 2 cells under 3 titles$"),
+        ("file;labels\na 1;owl;rail\n", r"line 2: 3 cells under 2 titles; write \| between"),
+        ("file,labels\na 1\n", "line 2: 1 cells under 2 titles$"),
+        (
+            "file,owl,owl\n" + "".join(f"{n},1,0\n" for n in ("a 1", "Übung", "b", "c", "d")),
+            "labels.csv: 'owl'; name 1 to 254 foreground classes, each once",
+        ),
         ("file,labels\na 1,owl\na 1,owl\n", "line 3: 'a 1' stands there twice"),
     ],
 )

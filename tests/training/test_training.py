@@ -557,6 +557,7 @@ def test_weight_decay_and_momentum_reach_the_optimizer() -> None:
         ({"epochs": 1.5}, "epochs is 1.5; give a whole number from 1 on"),
         ({"steps": 0}, "steps is 0; give a whole number from 1 on"),
         ({"lr": -1.0}, "lr is -1.0; it is 0 to inf"),
+        ({"lr": "a"}, "lr is 'a'; it is 0 to inf"),
         ({"power": float("nan")}, "power is nan; it is 0 to inf"),
         ({"warmup": 1.5}, "warmup is 1.5; it is 0 to 1"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0; None clips nothing"),

@@ -27,14 +27,24 @@ def spread_option(arguments: Sequence[str], option: str) -> list[str]:
     --------
     >>> spread_option(["table2", "--rng-seeds", "0", "1", "--runs", "r"], "--rng-seeds")
     ['table2', '--rng-seeds', '0', '--rng-seeds', '1', '--runs', 'r']
+    >>> spread_option(["--rng-seeds=0", "1"], "--rng-seeds")
+    ['--rng-seeds=0', '--rng-seeds', '1']
     """
     spread, inside = [], False
     for argument in arguments:
         if inside and argument.isdigit() and spread[-1] != option:
             spread.append(option)
-        inside = argument == option or (inside and argument.isdigit())
+        starts = argument == option or argument.startswith(f"{option}=")
+        inside = starts or (inside and argument.isdigit())
         spread.append(argument)
     return spread
+
+
+def named_folder(text: str) -> Path:
+    """Read a folder's name; none, of a variable that is not set, say, is not the present one."""
+    if not text:
+        raise typer.BadParameter("it is empty; name a folder")
+    return Path(text)
 
 
 PhotosArgument = Annotated[
@@ -46,7 +56,13 @@ DataOption = Annotated[
 ]
 RunsOption = Annotated[
     Path | None,
-    typer.Option("--runs", envvar="WSSS_RUNS", help="Folder of the results; default: runs."),
+    typer.Option(
+        "--runs",
+        envvar="WSSS_RUNS",
+        parser=named_folder,
+        metavar="PATH",
+        help="Folder of the results; default: runs.",
+    ),
 ]
 ProfileOption = Annotated[
     str, typer.Option("--profile", help="demo, photo or paper, or a Python file of yours.")

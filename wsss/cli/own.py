@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsss.cli.options import PhotosArgument, PrecisionOption, WorkersOption
+from wsss.cli.options import PhotosArgument, PrecisionOption, WorkersOption, named_folder
 from wsss.cli.segment import predict_files
 from wsss.errors import InputError
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from wsss.stages import Stage
 
 OutOption = Annotated[
-    Path, typer.Option(help="Folder for all that is made; the same command again goes on there.")
+    Path,
+    typer.Option(
+        parser=named_folder,
+        metavar="PATH",
+        help="Folder for all that is made; the same command again goes on there.",
+    ),
 ]
 LabelsOption = Annotated[
     Path | None,
@@ -99,12 +104,13 @@ def train(
     held out are scored; several --rng-seeds then tell how much of a difference is chance.
     """
     from wsss.data.own import adopt_photos, adopt_seeds
-    from wsss.data.own_files import require_apart, written_to
+    from wsss.data.own_files import claim
 
-    require_apart(photos, out)
     given = tuple(each.resolve().name for each in extra_seeds or ())
     if len(set(given)) < len(given):
         raise InputError(f"--extra-seeds: {', '.join(given)}; give the folders different names")
+    for name in ("data", "masks", "model", "seeds"):  # now, not after hours
+        claim(out / name, by="--out")
     data = out / "data"
     understood = adopt_photos(
         photos,
@@ -112,7 +118,7 @@ def train(
         labels=labels,
         masks=masks,
         val=_share_or_list(val),
-        leave_out=[*written_to(out), *(extra_seeds or ())],
+        leave_out=extra_seeds or (),
     )
     typer.echo(str(understood))
     for each in extra_seeds or ():
@@ -187,15 +193,15 @@ def seeds(
     reads it, too.
     """
     from wsss.data.own import adopt_photos
-    from wsss.data.own_files import require_apart, written_to
+    from wsss.data.own_files import claim
     from wsss.paper import Recipe
     from wsss.pipeline import Pipeline
     from wsss.profiles import own
 
-    require_apart(photos, out)
     if not types or set(types) - set("TC"):
         raise InputError(f"--types {types}: give T, C or TC")
-    understood = adopt_photos(photos, out / "data", labels=labels, val=0, leave_out=written_to(out))
+    claim(out / "seeds", by="--out")
+    understood = adopt_photos(photos, out / "data", labels=labels, val=0)
     typer.echo(str(understood))
     parts = ("plain", "residual") if networks == "both" else (networks,)
     recipe = Recipe(tuple(dict.fromkeys(types)), scales, parts)
@@ -212,7 +218,9 @@ def _share_or_list(val: str) -> float | Path:
     try:
         share = float(val)
     except ValueError:
-        return Path(val)
+        if Path(val).is_file():
+            return Path(val)
+        raise InputError(f"--val {val}: no such list of photos, nor a share, say 0.2") from None
     if not 0 < share < 1:
         raise InputError(f"--val {val}: give a share between 0 and 1, or a file that lists photos")
     return share

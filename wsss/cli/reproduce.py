@@ -196,7 +196,10 @@ def verify(
     """Compare every file of every result with the checksum written with it."""
     from wsss.stages import Store, default_runs
 
-    store = Store(runs or default_runs())
+    runs = runs or default_runs()
+    if not runs.is_dir():
+        raise InputError(f"{runs}: no such folder of results; name it by --runs")
+    store = Store(runs)
     count, damaged = 0, 0
     for path, damage, needed_by in store.verify():
         count += 1
@@ -205,7 +208,7 @@ def verify(
         damaged += 1
         typer.echo(f"{path}: {damage}; {len(needed_by)} results were made of it")
         if repair:
-            shutil.rmtree(path)
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     typer.echo(
         f"{count} results, {damaged} damaged"
         + (" and removed: what needs them computes them again" if repair and damaged else "")

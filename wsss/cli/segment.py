@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsss.cli.options import PhotosArgument
+from wsss.cli.options import PhotosArgument, named_folder
 from wsss.errors import InputError, require_writable
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def look(
         raise InputError(f"{to}: no picture is written so; end it in one of {', '.join(FORMS)}")
     if not photo.is_file():
         raise InputError(f"{photo}: no such photo; name the file of one")
+    if to.resolve() == photo.resolve():
+        raise InputError(f"{to}: the photo itself; name another picture by --to")
     require_writable(to.parent, "the picture", by="--to")
     figure = draw(
         read_image(photo, turned=True), [each for each in classes.split(",") if each.strip()]
@@ -53,7 +55,12 @@ def look(
 def predict(
     model: ModelArgument,
     photos: PhotosArgument,
-    masks_to: Annotated[Path, typer.Option(help="Folder for the masks, a palette PNG a photo.")],
+    masks_to: Annotated[
+        Path,
+        typer.Option(
+            parser=named_folder, metavar="PATH", help="Folder for the masks, a palette PNG a photo."
+        ),
+    ],
     crf: Annotated[
         bool, typer.Option("--crf", help="Let masks follow the photo's edges (a dense CRF).")
     ] = False,
@@ -71,15 +78,12 @@ def predict(
     classes as they are numbered at the end of the run.
     """
     from wsss.data.labels import numbered
-    from wsss.data.own_files import find_photos, written_to
+    from wsss.data.own_files import claim, find_photos
     from wsss.portable import load_segmenter
 
-    if masks_to.resolve() == photos.resolve():
-        raise InputError(f"{masks_to}: the photos lie there; name another folder for the masks")
     saved = load_segmenter(model)
-    results = [*written_to(model), *(written_to(model.parent)[1:] if model.name == "model" else [])]
-    files = list(find_photos(photos, [masks_to, *results]).values())
-    require_writable(masks_to, "masks", by="--masks-to")
+    files = list(find_photos(photos, [masks_to]).values())
+    claim(masks_to, by="--masks-to")
     made = predict_files(saved, files, photos, masks_to, crf=crf, probabilities=probabilities)
     typer.echo(f"{len(made)} masks in {masks_to}: 0 background, {numbered(saved.classes)}")
     if left := len(files) - len(made):

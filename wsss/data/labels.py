@@ -131,14 +131,16 @@ def require_classes(names: Sequence[str], where: Path) -> None:
     --------
     >>> require_classes(["cat", "cat"], Path("classes.txt"))
     Traceback (most recent call last):
-    wsss.errors.InputError: classes.txt: name 1 to 254 foreground classes, each once, ...
+    wsss.errors.InputError: classes.txt: 'cat'; name 1 to 254 foreground classes, each once, ...
     """
     strange = next((name for name in names if not name.isprintable() or len(name) > 100), None)
     if strange is not None:
         raise InputError(f"{where}: {strange!r:.100} is no name of a class; write it in letters")
-    if not 1 <= len(names) <= 254 or len(set(names)) < len(names) or {"", "background"} & {*names}:
+    wrong = [n for i, n in enumerate(names) if n in ("", "background", *names[:i])]
+    if wrong or not 1 <= len(names) <= 254:
         raise InputError(
-            f"{where}: name 1 to 254 foreground classes, each once, without background"
+            f"{where}: {repr(wrong[0]) if wrong else f'{len(names)} classes'}; name 1 to 254 "
+            "foreground classes, each once, without background"
         )
     if "id" in names:
         raise InputError(

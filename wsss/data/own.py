@@ -17,6 +17,7 @@ from tqdm import tqdm
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import numbered, require_classes, write_labels_csv
 from wsss.data.own_files import (
+    claim,
     find_photos,
     named_like,
     not_read,
@@ -123,7 +124,7 @@ def adopt_photos(
         A folder; photos may lie in sub-folders, be JPEG, PNG, BMP or WebP and carry a camera's
         rotation. JPEGs that need not be turned are linked, others stored without loss.
     out : Path
-        The data folder; what an earlier call wrote is replaced.
+        The data folder, new or empty; what an earlier call wrote is replaced.
     labels : Path, optional
         A table with a column of file names and one of 0 and 1 for each class, or with one column
         of labels separated by ``;``, ``,`` or ``|``, or by spaces where each word stands alone
@@ -143,8 +144,9 @@ def adopt_photos(
     ------
     InputError
         If there are no photos, one cannot be read, some have no label or the labels no photo, a
-        mask does not fit, or none is left to learn from or to score.
+        mask does not fit, none is left to learn from or to score, or `out` holds files of others.
     """
+    claim(out, by="--out")
     if out.resolve() in (photos.resolve(), *photos.resolve().parents):
         raise InputError(f"{photos}: lies where results are written ({out}); name another folder")
     found = find_photos(photos, [out, *leave_out, *([masks] if masks else [])])

@@ -6,14 +6,17 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
-from wsss.errors import InputError
+from wsss.errors import InputError, require_writable
 from wsss.files import files_below, read_text
 
 PICTURES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp")
 NOT_READ = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".dng", ".cr2", ".nef", ".zip")
 """What people take for photos, too, so that a word is due when they lie there."""
+MARK = ".wsss"
+"""Lies where commands write."""
 
 
 def find_photos(
@@ -25,6 +28,8 @@ def find_photos(
 ) -> dict[str, Path]:
     """Find the photos of a folder and its sub-folders, by an id without spaces or slashes.
 
+    What commands wrote there is left out, see `claim`.
+
     Raises
     ------
     InputError
@@ -35,9 +40,12 @@ def find_photos(
     root = folder.resolve()
     others = {each.resolve() for each in leave_out} - {root, *root.parents}
     found: dict[str, Path] = {}
+    taken = cache(lambda inside: inside != Path() and (folder / inside / MARK).exists())
     for path in files_below(folder, endings):
         here = path.parent.resolve()  # a link lies where it is, wherever it leads
         if not others.isdisjoint((here, *here.parents)):
+            continue
+        if any(map(taken, path.relative_to(folder).parents)):
             continue
         name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
         name = re.sub(r"[^\w.-]+", "_", name)[-64:].lstrip(".") or "_"  # no hidden file
@@ -127,30 +135,34 @@ def read_photo_list(path: Path, ways: Mapping[str, str]) -> set[str]:
     return found
 
 
-def written_to(out: Path) -> list[Path]:
-    """List where ``wsss train`` writes; photos may lie beside these folders, but not in them.
+def claim(folder: Path, *, by: str) -> None:
+    """Take a folder to write into: one that is new or empty, or that a command took before.
+
+    Photos are looked for in none that was taken.
+
+    Raises
+    ------
+    InputError
+        If it holds files of others, which would be replaced, or cannot be written into.
 
     Examples
     --------
-    >>> [path.as_posix() for path in written_to(Path("out"))][:3]
-    ['out', 'out/data', 'out/masks']
-    """
-    return [out, *(out / each for each in ("data", "masks", "model", "runs", "seeds"))]
-
-
-def require_apart(photos: Path, out: Path) -> None:
-    """Refuse photos that lie where ``wsss train`` writes, as it would replace them.
-
-    Examples
-    --------
-    >>> require_apart(Path("photos"), Path("."))  # beside ./data and ./masks
-    >>> require_apart(Path("data", "JPEGImages"), Path("."))
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     claim(Path(name, "masks"), by="--out")
+    ...     Path(name, "masks", "a.png").touch()
+    ...     claim(Path(name, "masks"), by="--out")  # a.png is ours
+    ...     claim(Path(name), by="--out")
     Traceback (most recent call last):
-    wsss.errors.InputError: data/JPEGImages: lies where results are written (data); name ...
+    wsss.errors.InputError: ...: holds files that wsss did not write, the first masks/a.png; ...
     """
-    root = photos.resolve()
-    for each in written_to(out):
-        if each.resolve() in ((root,) if each == out else (root, *root.parents)):
-            raise InputError(
-                f"{photos}: lies where results are written ({each}); name another --out"
-            )
+    if (folder / MARK).exists():
+        return
+    if others := files_below(folder):
+        first = others[0].relative_to(folder).as_posix()
+        raise InputError(
+            f"{folder}: holds files that wsss did not write, the first {first}; name another "
+            f"folder by {by}"
+        )
+    require_writable(folder, "results", by=by)
+    (folder / MARK).write_text("Made by wsss, which may replace what lies here.\n")

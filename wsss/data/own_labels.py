@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import unicodedata
 from collections import Counter
@@ -127,7 +128,7 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
         text = unicodedata.normalize("NFC", read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no table ({error}); save it as CSV in UTF-8") from error
-    lines = text.splitlines() or [""]
+    lines = text.split("\n")
     if told := re.fullmatch(r'"?sep=(.)"?', lines[0]):  # Excel is told so
         lines[0] = ""
     title = next(filter(None, lines), "")
@@ -136,7 +137,7 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
         raise InputError(
             f"{path}: its first line, {title!r:.60}, has no commas, semicolons or tabs"
         )
-    reader = csv.reader(lines, delimiter=separator)
+    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=separator)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
         header, *rows = [(number, row) for number, row in rows if any(row)]
@@ -149,7 +150,8 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
     header = header[1]
     for number, row in rows:
         if len(row) != len(header):
-            hint = "; write ; between the labels of a photo" if len(header) == 2 else ""
+            mark = "|" if separator == ";" else ";"
+            hint = f"; write {mark} between the labels of a photo" * (len(row) > len(header) == 2)
             raise InputError(
                 f"{path}, line {number}: {len(row)} cells under {len(header)} titles{hint}"
             )
@@ -164,8 +166,8 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
             raise InputError(
                 f"{path}, line {number}: {name!r} stands there twice; join its labels by ;"
             )
-        named[name] = row
-    titles = [*header[:at], *header[at + 1 :]]
+        named[name] = list(map(_tidy, row))
+    titles = [" ".join(title.split()) for title in (*header[:at], *header[at + 1 :])]
     if all(cell.lower() in BINARY for row in named.values() for cell in row):
         if named and len(titles) == 1 and titles[0].lower() in NO_CLASSES:
             raise InputError(
@@ -188,13 +190,18 @@ def _table(path: Path, ways: Mapping[str, str]) -> tuple[dict[str, list[str]], t
     return {name: split(row[0]) for name, row in named.items()}, ()
 
 
+def _tidy(cell: str) -> str:
+    """Part words by one space each: some are pasted with others, that no one sees."""
+    return "\n".join(" ".join(line.split()) for line in cell.split("\n")).strip()
+
+
 def _splitter(cells: Sequence[str], where: Path) -> Callable[[str], list[str]]:
-    """Decide what stands between the labels in a column: ``;``, ``,`` or ``|``, else spaces.
+    """Decide what stands between labels in a column: ``;``, ``,``, ``|`` or a line, else spaces.
 
     Spaces part labels only where each word is a label alone elsewhere, for "polar bear" is one.
     """
-    if any(re.search("[;,|]", cell) for cell in cells):
-        return lambda cell: [name for each in re.split("[;,|]", cell) if (name := each.strip())]
+    if any(re.search("[;,|\n]", cell) for cell in cells):
+        return lambda cell: [name for each in re.split("[;,|\n]", cell) if (name := each.strip())]
     alone = {cell for cell in cells if " " not in cell}
     words = Counter(word for cell in {*cells} - alone for word in {*cell.split()})
     if all(word in alone for word in words):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -120,8 +121,9 @@ class Store:
         if path not in self._sound:  # once a process
             if damage := find_damage(path, [CHECKPOINT]) or _misplaced(path):
                 raise InputError(
-                    f"{path}: this {stage.name} is damaged, {damage}; `wsss verify --repair` takes "
-                    "it away, and what needs it computes it again"
+                    f"{path}: this {stage.name} is damaged, {damage}; `wsss verify --repair --runs "
+                    f"{shlex.quote(str(self.runs))}` takes it away, and what needs it computes it "
+                    "again"
                 )
             self._sound.add(path)
         return path

@@ -81,10 +81,9 @@ class Schedule:
             if not isinstance(number, Integral) or number < 1:
                 raise InputError(f"Schedule: {name} is {number!r}; give a whole number from 1 on")
         for name, most in _MOST.items():
-            if not 0 <= getattr(self, name) <= most:
-                raise InputError(
-                    f"Schedule: {name} is {getattr(self, name)!r}; it is 0 to {most:g}"
-                )
+            number = getattr(self, name)
+            if not (isinstance(number, int | float) and 0 <= number <= most):
+                raise InputError(f"Schedule: {name} is {number!r}; it is 0 to {most:g}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise InputError(f"Schedule: clip_norm is {self.clip_norm!r}; None clips nothing")
 
