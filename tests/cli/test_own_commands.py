@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from wsss import load_segmenter
 from wsss.cli import app
 from wsss.cli.own import _tell_left
+from wsss.data.own_files import claim
 from wsss.data.scenes import write_scenes
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
@@ -84,7 +85,8 @@ def test_seeds_go_out_as_dictionaries_and_come_back(tmp_path):
         (folder / f"{name}.png").unlink()
     left = [out2 / "seeds" / "old" / "a.png", out2 / "masks" / "a.png"]
     for path in left:
-        path.parent.mkdir(parents=True)
+        claim(out2 / path.relative_to(out2).parts[0], by="--out")
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     printed = wsss("train", photos / "JPEGImages", "--out", out2, *few, "--extra-seeds", folder)
     assert all(
