@@ -1,11 +1,13 @@
 """What a user can mend is told in one line; what is a mistake of the code stays a traceback."""
 
 import errno
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from wsss.errors import InputError, room_told, told_in_one_line
+from wsss.profiles import photo
 
 FULL = "[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"
 
@@ -51,6 +53,14 @@ def test_how_much_room_a_full_disk_has_and_how_much_is_needed(needed, says, tmp_
         "another disk (WSSS_RUNS for results)"
     )
     assert asked == [tmp_path]
+
+
+def test_a_choice_of_a_profile_that_a_stage_refuses_is_one_line(capsys):
+    photos = replace(photo().data.source, difficult="drop it")
+    with pytest.raises(SystemExit), told_in_one_line():
+        photos.at(None)
+    told = capsys.readouterr().err
+    assert told == "error: PhotoFolder.difficult is 'drop it': Input should be 'keep' or 'drop'\n"
 
 
 def test_other_errors_pass_with_a_path(tmp_path):

@@ -177,5 +177,5 @@ def test_with_two_labels_and_classes_the_weights_help_a_network_that_is_right_mo
 
 
 def test_blocks_of_no_range_are_refused() -> None:
-    with pytest.raises(InputError, match=r"smallest is 0\.5 and largest 0\.1: no range"):
+    with pytest.raises(InputError, match=r"0\.5 to 0\.1 is no range of sides"):
         block_noise(a_mask(0), 0.3, np.random.default_rng(0), smallest=0.5, largest=0.1)

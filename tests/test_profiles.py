@@ -293,5 +293,5 @@ def test_random_seeds_of_a_profile_are_read_as_given_ones_are() -> None:
 
 @pytest.mark.parametrize("scales", [(), 2.0, (0.0,), ("1",)])
 def test_scales_that_make_no_cam_are_refused(scales) -> None:
-    with pytest.raises(InputError, match=r"CamChoices: scales is .*; give positive ones"):
+    with pytest.raises(InputError, match=r"CamChoices: scales is .*; give a tuple"):
         CamChoices(scales=scales)

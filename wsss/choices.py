@@ -106,7 +106,7 @@ class CamChoices:
         fine = isinstance(self.scales, Sequence) and len(self.scales) > 0
         if not fine or not all(isinstance(each, Real) and 0 < each < inf for each in self.scales):
             raise InputError(
-                f"CamChoices: scales is {self.scales!r}; give positive ones, say (1.0,)"
+                f"CamChoices: scales is {self.scales!r}; give a tuple of positive ones"
             )
 
 
@@ -126,6 +126,9 @@ class SeedChoices:
 
     saliency: SaliencyName = "auto"
     rules: tuple[SeedRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_word("SeedChoices: saliency", self.saliency, SaliencyName)
 
     def rule(self, letter: str) -> SeedRule:
         """Look a type up by its letter.
@@ -170,6 +173,8 @@ class Weighting:
 
     def __post_init__(self) -> None:
         require_word("Weighting: unknown", self.unknown, Unknown)
+        if not 0 <= self.sharpness < inf:
+            raise InputError(f"Weighting: sharpness is {self.sharpness}; it is finite, 0 or more")
 
 
 @dataclass(frozen=True)
@@ -230,6 +235,9 @@ class Profile:
     seeds: SeedChoices = SeedChoices()
     weighting: Weighting = Weighting()
     testing: Testing = "single"
+
+    def __post_init__(self) -> None:
+        require_word("Profile: testing", self.testing, Testing)
 
     def casts(self, recipe: Recipe | PilotRecipe) -> bool:
         """Whether every network that a recipe needs is played by one."""

@@ -83,7 +83,7 @@ def told_in_one_line() -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, OSError, MemoryError, RuntimeError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
         if (told := _told(error)) is None or os.environ.get("WSSS_DEBUG") == "1":
             raise
         print(f"error: {printable(' '.join(told.split()))}", file=sys.stderr)
@@ -97,6 +97,10 @@ def _told(error: Exception) -> str | None:
     text = str(error)
     if isinstance(error, MemoryError) or "out of memory" in text:
         return "out of memory; in trainings WSSS_MICRO_BATCH=4 puts fewer samples through at once"
+    if type(error).__name__ == "ValidationError":  # pydantic's, of a choice: lines, and a link
+        wrong = error.errors()[0]  # pyright: ignore[reportAttributeAccessIssue]
+        where = ".".join(map(str, (error.title, *wrong["loc"])))
+        return f"{where} is {wrong['input']!r:.60}: {wrong['msg'].removeprefix('Value error, ')}"
     return text if isinstance(error, InputError | OSError) else None
 
 

@@ -15,6 +15,10 @@ SETTLED = 2.0
 """Seconds after which a file that changes again has another time of change on any file system."""
 KEPT = 100
 """Entries of a cache that stay; older ones go first."""
+SYSTEMS = {
+    "@eaDir", "Thumbs.db", "desktop.ini", "lost+found", "System Volume Information", "$RECYCLE.BIN",
+}  # fmt: skip
+"""What systems keep for themselves."""
 SUMS = "SHA256SUMS"
 """Checksums of a folder's files, as ``sha256sum --check`` reads them."""
 
@@ -115,7 +119,10 @@ def find_damage(
     if end:  # and `splitlines` would take other characters for ends, too
         return f"{SUMS} has changed since it was written"
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    there = {path.relative_to(folder).as_posix() for path in _files(folder, leave_out)}
+    try:
+        there = {path.relative_to(folder).as_posix() for path in _files(folder, leave_out)}
+    except OSError as error:
+        return str(error)
     if absent := sorted(sums.keys() - there):
         return f"{absent[0]!r} is missing"
     if strange_too and (strange := sorted(there - sums.keys())):
@@ -174,7 +181,7 @@ def _raise_unless_absent(error: OSError) -> None:
 
 def _of_system(name: str) -> bool:
     """Whether a system keeps a file or folder so called for itself."""
-    return name.startswith(".") or name in ("@eaDir", "Thumbs.db", "desktop.ini")
+    return name.startswith(".") or name in SYSTEMS
 
 
 def _digest(path: Path) -> str:

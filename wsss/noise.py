@@ -72,7 +72,7 @@ def block_noise(
     if not 0 <= ratio <= 1:
         raise InputError(f"block_noise: ratio is {ratio}; it is a share between 0 and 1")
     if not 0 <= smallest <= largest < 1e3:
-        raise InputError(f"block_noise: smallest is {smallest} and largest {largest}: no range")
+        raise InputError(f"block_noise: {smallest} to {largest} is no range of sides")
     noisy = mask.copy()
     foreground = (mask != 0) & (mask != ignore_index)
     area = int(foreground.sum())

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from wsss import load_segmenter
 from wsss.cli import app
 from wsss.cli.own import _tell_left
-from wsss.data.own_files import claim
+from wsss.data.own_files import mark
 from wsss.data.scenes import write_scenes
 from wsss.data.voc import VocFolder
 from wsss.errors import InputError
@@ -85,7 +85,7 @@ def test_seeds_go_out_as_dictionaries_and_come_back(tmp_path):
         (folder / f"{name}.png").unlink()
     left = [out2 / "seeds" / "old" / "a.png", out2 / "masks" / "a.png"]
     for path in left:
-        claim(out2 / path.relative_to(out2).parts[0], by="--out")
+        mark(out2 / path.relative_to(out2).parts[0], by="--out")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     printed = wsss("train", photos / "JPEGImages", "--out", out2, *few, "--extra-seeds", folder)
@@ -156,7 +156,7 @@ def test_a_mask_is_called_as_its_photo_and_finds_its_truth(tmp_path, rng):
     found, truth = tmp_path / "photos" / "masks", tmp_path / "truth"
     assert "3 masks in" in wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", found)
     assert "3 masks in" in wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", found)
-    with pytest.raises(InputError, match=r"photos: holds .* the first Im Wald/a 1.jpg; name .*to$"):
+    with pytest.raises(InputError, match=r"photos: lies where results are written .*--masks-to$"):
         wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", tmp_path / "photos" / ".")
     told = wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", tmp_path / "elsewhere")
     assert "3 masks in" in told
@@ -166,12 +166,15 @@ def test_a_mask_is_called_as_its_photo_and_finds_its_truth(tmp_path, rng):
         wsss("predict", *[tmp_path, tmp_path / "photos"], "--masks-to", tmp_path / "model/model.pt")
     names = {each.relative_to(found).as_posix() for each in found.rglob("*.png")}
     assert names == {"Im Wald/a 1.png", "b.png", "b.webp.png"}
+    (again := tmp_path / "again").mkdir()
+    wsss("predict", tmp_path, tmp_path / "photos", "--masks-to", again / "one")
     truth.mkdir()
     for name in ("a 1.PNG", "c.png"):  # flat, as people keep a few true masks
         Image.fromarray(np.zeros((20, 30), np.uint8)).save(truth / name)
     told = wsss("evaluate", found, truth)
     assert "note: 1 masks of" in told
     assert "and 1 images" in told
+    assert wsss("evaluate", again, truth).splitlines()[-1] == told.splitlines()[-1]
     photo = tmp_path / "photos" / "Im Wald" / "a 1.jpg"
     (found / "Im Wald" / "a 1.jpg").write_bytes(photo.read_bytes())  # beside its mask
     assert wsss("evaluate", found, truth) == told

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from wsss.cli import app
-from wsss.data.own_files import claim
+from wsss.data.own_files import mark as take
 from wsss.pipeline import Pipeline
 
 
@@ -166,7 +166,7 @@ def everything_in_one_place():
     for number in range(10):
         mask(f"p{number}.png", 1 if number < 5 else 2, folder="photos/masks")
         mask(f"{number}.png", 1, folder="photos/extra")
-    claim(Path("photos", "out", "data"), by="--out")
+    take(Path("photos", "out", "data"), by="--out")
     photo("out/data/p0.png")
 
 
@@ -241,26 +241,43 @@ def test_what_an_earlier_run_wrote_among_the_photos_is_no_photo():
 
 @pytest.mark.parametrize(
     ("command", "name"),
-    [*(("train", name) for name in ("data", "masks", "model", "seeds")), ("seeds", "data")],
+    [
+        *(("train", name) for name in ("data", "masks", "model", "seeds")),
+        ("seeds", "data"),
+        ("seeds", "seeds"),
+    ],
 )
-@pytest.mark.parametrize("given", ["photos", "masks"])
+@pytest.mark.parametrize("given", ["photos", "masks", "marked"])
 def test_nothing_that_wsss_did_not_write_is_replaced(command, name, given):
     """Neither what was given, photos or true masks, nor what happens to lie in OUT."""
     for number in range(10):
         photo(f"{'owl' if number < 5 else 'rail'}/p{number}.png")
-    folder = "photos"
-    if given == "photos":
-        Path("photos").rename(name)
-        folder = f"{name}/owl/.."
-    else:
+    folder, says = "photos", f"{name}: holds files that wsss did not write, the first p1.png"
+    if given == "masks":
         Path(name).mkdir()
         Path(name, "p1.png").write_bytes(b"drawn by hand")
-    before = {path: path.read_bytes() for path in Path.cwd().rglob("*.png")}
+    else:  # even where an earlier run has written
+        Path("photos").rename(name)
+        folder, says = name, f"{name}: lies where results are written ({name}); name another"
+    if given == "marked":
+        take(Path(name), by="--out")
+    before = {path: path.is_dir() or path.read_bytes() for path in Path.cwd().rglob("*")}
     told, ready = wsss(command, folder, "--out", ".")
-    assert f"{name}: holds files that wsss did not write, the first " in told
-    assert "name another folder by --out" in told
+    assert says in told
     assert not ready
-    assert {path: path.read_bytes() for path in Path.cwd().rglob("*.png")} == before
+    assert {path: path.is_dir() or path.read_bytes() for path in Path.cwd().rglob("*")} == before
+
+
+def test_masks_that_an_earlier_run_predicted_are_no_truth_to_be_replaced():
+    photos()
+    table(TWO)
+    take(Path("out", "masks"), by="--out")
+    for number in range(10):
+        mask(f"p{number}.png", 1 if number < 5 else 2, folder="out/masks")
+    given = ("--labels", "labels.csv", "--masks", "out/masks")
+    told, ready = wsss("train", "photos", "--out", "out", *given)
+    assert "out/masks: lies where results are written (out/masks)" in told
+    assert not ready
 
 
 def nothing():

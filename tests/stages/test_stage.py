@@ -17,7 +17,6 @@ from wsss.crf import DenseCRF
 from wsss.data.affine import Augmentation
 from wsss.data.scene_look import SceneLook
 from wsss.data.scenes import DRAWING_VERSION
-from wsss.errors import InputError
 from wsss.inference import Protocol
 from wsss.seeds import CrfSeed, SeedRule, ThresholdSeed
 from wsss.stages import (
@@ -343,7 +342,7 @@ def test_one_label_map_has_sharpness_zero(labels: tuple[Stage, ...]) -> None:
 def test_one_label_map_has_one_reading_of_unknown_pixels() -> None:
     assert segmenter(T, unknown="left_out") == segmenter(T)
     assert segmenter(T, C, unknown="left_out").identity != segmenter(T, C).identity
-    with pytest.raises(InputError, match=r"Segmenter.unknown is 'ignored'"):
+    with pytest.raises(ValidationError, match="unknown"):
         segmenter(T, C, unknown="ignored")
 
 
@@ -355,11 +354,11 @@ def test_with_several_the_sharpness_counts() -> None:
 
 
 def test_labels_that_cannot_be_trained_on_are_refused() -> None:
-    with pytest.raises(InputError, match="at least one source of labels"):
+    with pytest.raises(ValidationError, match="at least one source of labels"):
         segmenter()
-    with pytest.raises(InputError, match="same images"):
+    with pytest.raises(ValidationError, match="same images"):
         segmenter(TrueLabels(images=TRAIN), TrueLabels(images=VAL))
-    with pytest.raises(InputError, match="labels"):
+    with pytest.raises(ValidationError):
         segmenter(SALIENCY)
 
 
@@ -399,9 +398,9 @@ def test_is_frozen_and_refuses_unknown_fields() -> None:
     stage = cams()
     with pytest.raises(ValidationError, match="frozen"):
         stage.scale = 2.0
-    with pytest.raises(InputError, match=r"Segmenter.sharpnes is 0.0"):
+    with pytest.raises(ValidationError, match="sharpnes"):
         segmenter(T, C, sharpnes=0.0)
-    with pytest.raises(InputError, match=r"Images.split is 3"):
+    with pytest.raises(ValidationError):
         Images(source=PHOTOS, split=3)  # pyright: ignore[reportArgumentType]
 
 
@@ -437,7 +436,7 @@ def test_a_changed_copy_is_checked_and_has_its_own_identity() -> None:
     alone = whole.model_copy(update={"labels": (T,)})
     assert alone == segmenter(T)
     assert alone.sharpness == 0
-    with pytest.raises(InputError, match="sharpnes"):
+    with pytest.raises(ValidationError, match="sharpnes"):
         whole.model_copy(update={"sharpnes": 0.0})
-    with pytest.raises(InputError, match="sharpness"):
+    with pytest.raises(ValidationError, match="sharpness"):
         segmenter(T, C, sharpness=-1.0)

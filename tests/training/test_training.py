@@ -465,9 +465,25 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     train(checkpoint=checkpoint, max_steps=2)
     with pytest.raises(InputError, match=r"checkpoint\.pt: of another network or optimiser"):
         train(replace(SCHEDULE, optimizer="adamw"), checkpoint=checkpoint)
+    adamw = tmp_path / "adamw.pt"
+    train(replace(SCHEDULE, optimizer="adamw", lr=1e-3), checkpoint=adamw, max_steps=2)
+    with pytest.raises(InputError, match=r"adamw\.pt: of another network or optimiser"):
+        train(checkpoint=adamw)
     other = tiny_network(labels=3)
     with pytest.raises(InputError, match=r"checkpoint\.pt: of another network or optimiser"):
         fit(other, segmenter_loss(1.0), SAMPLE, COUNT, SCHEDULE, rng_seed=0, checkpoint=checkpoint)
+
+
+def test_want_of_memory_is_no_other_training(tmp_path: Path, monkeypatch) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    train(checkpoint=checkpoint, max_steps=2)
+
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(torch.optim.SGD, "load_state_dict", fail)
+    with pytest.raises(torch.OutOfMemoryError):
+        train(checkpoint=checkpoint)
 
 
 def test_of_small_terms_the_quotient_is_minimised() -> None:
@@ -556,10 +572,10 @@ def test_weight_decay_and_momentum_reach_the_optimizer() -> None:
         ({"precision": "bf16"}, "precision is 'bf16'; .* '32-true', 'tf32', 'bf16-mixed'"),
         ({"epochs": 1.5}, "epochs is 1.5; give a whole number from 1 on"),
         ({"steps": 0}, "steps is 0; give a whole number from 1 on"),
-        ({"lr": -1.0}, "lr is -1.0; it is 0 to inf"),
-        ({"lr": "a"}, "lr is 'a'; it is 0 to inf"),
-        ({"power": float("nan")}, "power is nan; it is 0 to inf"),
-        ({"warmup": 1.5}, "warmup is 1.5; it is 0 to 1"),
+        ({"lr": -1.0}, "lr is -1.0; give a number, 0 to inf"),
+        ({"lr": "a"}, "lr is 'a'; give a number, 0 to inf"),
+        ({"power": float("nan")}, "power is nan; give a number, 0 to inf"),
+        ({"warmup": 1.5}, "warmup is 1.5; give a number, 0 to 1"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0; None clips nothing"),
     ],
 )

@@ -104,13 +104,14 @@ def train(
     held out are scored; several --rng-seeds then tell how much of a difference is chance.
     """
     from wsss.data.own import adopt_photos, adopt_seeds
-    from wsss.data.own_files import claim
+    from wsss.data.own_files import mark, require_free
 
     given = tuple(each.resolve().name for each in extra_seeds or ())
     if len(set(given)) < len(given):
         raise InputError(f"--extra-seeds: {', '.join(given)}; give the folders different names")
-    for name in ("data", "masks", "model", "seeds"):  # now, not after hours
-        claim(out / name, by="--out")
+    results = [out / name for name in ("masks", "model", "seeds")]
+    for each in results:  # now, not after hours
+        require_free(each, [photos, labels, masks, *(extra_seeds or ())], by="--out")
     data = out / "data"
     understood = adopt_photos(
         photos,
@@ -120,6 +121,8 @@ def train(
         val=_share_or_list(val),
         leave_out=extra_seeds or (),
     )
+    for each in results:
+        mark(each, by="--out")
     typer.echo(str(understood))
     for each in extra_seeds or ():
         typer.echo(adopt_seeds(each, data, understood))
@@ -193,15 +196,16 @@ def seeds(
     reads it, too.
     """
     from wsss.data.own import adopt_photos
-    from wsss.data.own_files import claim
+    from wsss.data.own_files import mark, require_free
     from wsss.paper import Recipe
     from wsss.pipeline import Pipeline
     from wsss.profiles import own
 
     if not types or set(types) - set("TC"):
         raise InputError(f"--types {types}: give T, C or TC")
-    claim(out / "seeds", by="--out")
+    require_free(out / "seeds", [photos, labels], by="--out")
     understood = adopt_photos(photos, out / "data", labels=labels, val=0)
+    mark(out / "seeds", by="--out")
     typer.echo(str(understood))
     parts = ("plain", "residual") if networks == "both" else (networks,)
     recipe = Recipe(tuple(dict.fromkeys(types)), scales, parts)

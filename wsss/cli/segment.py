@@ -41,7 +41,7 @@ def look(
         raise InputError(f"{to}: no picture is written so; end it in one of {', '.join(FORMS)}")
     if not photo.is_file():
         raise InputError(f"{photo}: no such photo; name the file of one")
-    if to.resolve() == photo.resolve():
+    if to.exists() and to.samefile(photo):
         raise InputError(f"{to}: the photo itself; name another picture by --to")
     require_writable(to.parent, "the picture", by="--to")
     figure = draw(
@@ -78,12 +78,13 @@ def predict(
     classes as they are numbered at the end of the run.
     """
     from wsss.data.labels import numbered
-    from wsss.data.own_files import claim, find_photos
+    from wsss.data.own_files import find_photos, mark, require_free
     from wsss.portable import load_segmenter
 
+    require_free(masks_to, [photos], by="--masks-to")
     saved = load_segmenter(model)
-    files = list(find_photos(photos, [masks_to]).values())
-    claim(masks_to, by="--masks-to")
+    files = list(find_photos(photos).values())
+    mark(masks_to, by="--masks-to")
     made = predict_files(saved, files, photos, masks_to, crf=crf, probabilities=probabilities)
     typer.echo(f"{len(made)} masks in {masks_to}: 0 background, {numbered(saved.classes)}")
     if left := len(files) - len(made):
@@ -183,7 +184,7 @@ def predict_files(
     on_accelerator(saved.network)
     protocol = Protocol(crf=PRESETS["vgg16_test"]) if crf else None
     taken: set[Path] = set()
-    broken: set[Path] = set()
+    made: set[Path] = set()
     for path in tqdm(files, desc="masks", disable=None, leave=False):
         mask = folder / path.relative_to(photos).with_suffix(".png")
         if mask in taken:  # a.jpg and a.webp
@@ -193,7 +194,6 @@ def predict_files(
             photo = read_image(path, turned=True)
         except (InputError, OSError) as error:
             tqdm.write(f"no mask: {error}", sys.stderr)
-            broken.add(mask)
             continue
         mask.parent.mkdir(parents=True, exist_ok=True)
         with arithmetic("32-true"):  # the same on every machine
@@ -202,4 +202,5 @@ def predict_files(
             if probabilities:
                 with atomic_write(mask.with_suffix(".npy")) as aside, aside.open("wb") as file:
                     np.save(file, saved.probabilities(photo).astype(np.float16))
-    return taken - broken
+        made.add(mask)
+    return made

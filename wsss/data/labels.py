@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -136,7 +137,8 @@ def require_classes(names: Sequence[str], where: Path) -> None:
     strange = next((name for name in names if not name.isprintable() or len(name) > 100), None)
     if strange is not None:
         raise InputError(f"{where}: {strange!r:.100} is no name of a class; write it in letters")
-    wrong = [n for i, n in enumerate(names) if n in ("", "background", *names[:i])]
+    counts = Counter([*names, "", "background"])  # neither is a class
+    wrong = [name for name in counts if counts[name] > 1]
     if wrong or not 1 <= len(names) <= 254:
         raise InputError(
             f"{where}: {repr(wrong[0]) if wrong else f'{len(names)} classes'}; name 1 to 254 "

@@ -17,11 +17,12 @@ from tqdm import tqdm
 from wsss.data.cam_dicts import read_dict_seed
 from wsss.data.labels import numbered, require_classes, write_labels_csv
 from wsss.data.own_files import (
-    claim,
     find_photos,
+    mark,
     named_like,
     not_read,
     read_photo_list,
+    require_free,
     ways_to_name,
 )
 from wsss.data.own_labels import read_own_labels
@@ -146,9 +147,7 @@ def adopt_photos(
         If there are no photos, one cannot be read, some have no label or the labels no photo, a
         mask does not fit, none is left to learn from or to score, or `out` holds files of others.
     """
-    claim(out, by="--out")
-    if out.resolve() in (photos.resolve(), *photos.resolve().parents):
-        raise InputError(f"{photos}: lies where results are written ({out}); name another folder")
+    require_free(out, [photos, masks, labels], by="--out")
     found = find_photos(photos, [out, *leave_out, *([masks] if masks else [])])
     ways = ways_to_name(found, photos)
     shown, classes = read_own_labels(found, photos, labels)
@@ -174,6 +173,7 @@ def adopt_photos(
     if masks is not None and (bare := [each for each in held if each not in with_mask]):
         raise InputError(f"{masks}: no mask of {len(bare)} photos held out, the first {bare[0]}")
 
+    mark(out, by="--out")
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         require_writable(out / folder, "what is made of photos", by="--out")
     for image_id, path in tqdm(found.items(), desc="photos", disable=None, leave=False):

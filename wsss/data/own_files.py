@@ -28,7 +28,7 @@ def find_photos(
 ) -> dict[str, Path]:
     """Find the photos of a folder and its sub-folders, by an id without spaces or slashes.
 
-    What commands wrote there is left out, see `claim`.
+    Of photos what commands wrote there is left out, see `mark`.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def find_photos(
         here = path.parent.resolve()  # a link lies where it is, wherever it leads
         if not others.isdisjoint((here, *here.parents)):
             continue
-        if any(map(taken, path.relative_to(folder).parents)):
+        if what == "photo" and any(map(taken, path.relative_to(folder).parents)):
             continue
         name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
         name = re.sub(r"[^\w.-]+", "_", name)[-64:].lstrip(".") or "_"  # no hidden file
@@ -135,34 +135,49 @@ def read_photo_list(path: Path, ways: Mapping[str, str]) -> set[str]:
     return found
 
 
-def claim(folder: Path, *, by: str) -> None:
-    """Take a folder to write into: one that is new or empty, or that a command took before.
+def require_free(folder: Path, given: Iterable[Path | None] = (), *, by: str) -> None:
+    """Refuse to write where files of others would be replaced: not in a new, empty or own folder.
 
-    Photos are looked for in none that was taken.
+    Parameters
+    ----------
+    folder : Path
+        Where results shall lie.
+    given : iterable of Path or None
+        What is read for them: it lies elsewhere, even if the folder is our own.
+    by : str
+        The option that names the folder.
 
     Raises
     ------
     InputError
-        If it holds files of others, which would be replaced, or cannot be written into.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as name:
-    ...     claim(Path(name, "masks"), by="--out")
-    ...     Path(name, "masks", "a.png").touch()
-    ...     claim(Path(name, "masks"), by="--out")  # a.png is ours
-    ...     claim(Path(name), by="--out")
-    Traceback (most recent call last):
-    wsss.errors.InputError: ...: holds files that wsss did not write, the first masks/a.png; ...
+        If the folder holds what `mark` does not say is ours, or what was given.
     """
-    if (folder / MARK).exists():
-        return
-    if others := files_below(folder):
+    for each in filter(None, given):
+        if folder.resolve() in (each.resolve(), *each.resolve().parents):
+            raise InputError(
+                f"{each}: lies where results are written ({folder}); name another folder by {by}"
+            )
+    if not (folder / MARK).exists() and (others := files_below(folder)):
         first = others[0].relative_to(folder).as_posix()
         raise InputError(
             f"{folder}: holds files that wsss did not write, the first {first}; name another "
             f"folder by {by}"
         )
+
+
+def mark(folder: Path, *, by: str) -> None:
+    """Make a folder and say that what lies in it is ours: no photo, and may be replaced.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     mark(Path(name, "masks"), by="--out")
+    ...     Path(name, "masks", "a.png").touch()
+    ...     require_free(Path(name, "masks"), by="--out")  # a.png is ours
+    ...     require_free(Path(name), by="--out")
+    Traceback (most recent call last):
+    wsss.errors.InputError: ...: holds files that wsss did not write, the first masks/a.png; ...
+    """
     require_writable(folder, "results", by=by)
     (folder / MARK).write_text("Made by wsss, which may replace what lies here.\n")

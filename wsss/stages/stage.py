@@ -17,9 +17,8 @@ from inspect import get_annotations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from wsss.errors import InputError
 from wsss.training.precision import Precision
 
 
@@ -43,11 +42,6 @@ class Results(Protocol):
 class Spec(BaseModel):
     """A frozen, typed value that refuses fields it does not know.
 
-    Raises
-    ------
-    InputError
-        If a value, or a field, is none that it takes.
-
     Examples
     --------
     >>> class Point(Spec):
@@ -57,14 +51,6 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:  # many lines, and a link to what explains them
-            wrong = error.errors()[0]
-            where = ".".join(map(str, (type(self).__name__, *wrong["loc"])))
-            raise InputError(f"{where} is {wrong['input']!r:.60}: {wrong['msg']}") from error
 
     @cached_property
     def plain(self) -> dict[str, Any]:

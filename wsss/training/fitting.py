@@ -116,11 +116,11 @@ def fit(
     if max_steps is not None and max_steps < 0:
         raise InputError(f"{title}: max_steps is {max_steps}; it is not negative")
     require_precision(schedule.precision)
+    if processes > 1 or micro_batch < batch_size:
+        _refuse_batch_statistics(model, title)
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    if processes > 1 or micro_batch < batch_size:
-        _refuse_batch_statistics(model, title)
     work = Work(
         loss=loss,
         sample=sample,

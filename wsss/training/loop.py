@@ -264,6 +264,8 @@ def _resume(
         model.load_state_dict(weights)
         optimizer.load_state_dict(steps)
         foreign = optimizer.defaults.keys() - optimizer.param_groups[0].keys()
+    except torch.OutOfMemoryError:
+        raise
     except (KeyError, RuntimeError, ValueError):  # torch lists every name that differs
         foreign = True
     if foreign:

@@ -15,7 +15,7 @@ from wsss.models import parameter_groups
 from wsss.models.network import Network
 from wsss.training.precision import Precision
 
-_MOST = {"lr": math.inf, "head_multiplier": math.inf, "power": math.inf, "weight_decay": math.inf}
+_MOST = dict.fromkeys(("lr", "head_multiplier", "power", "weight_decay"), math.inf)
 _MOST |= {"momentum": 1, "warmup": 1}
 
 
@@ -82,10 +82,11 @@ class Schedule:
                 raise InputError(f"Schedule: {name} is {number!r}; give a whole number from 1 on")
         for name, most in _MOST.items():
             number = getattr(self, name)
-            if not (isinstance(number, int | float) and 0 <= number <= most):
-                raise InputError(f"Schedule: {name} is {number!r}; it is 0 to {most:g}")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise InputError(f"Schedule: clip_norm is {self.clip_norm!r}; None clips nothing")
+            if not (isinstance(number, int | float) and 0 <= number <= most and number < math.inf):
+                raise InputError(f"Schedule: {name} is {number!r}; give a number, 0 to {most:g}")
+        norm = 1 if self.clip_norm is None else self.clip_norm
+        if not (isinstance(norm, int | float) and norm > 0):
+            raise InputError(f"Schedule: clip_norm is {norm!r}; None clips nothing")
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """Epochs that the training lasts.
