@@ -98,8 +98,9 @@ def _told(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or "out of memory" in text:
         return "out of memory; in trainings WSSS_MICRO_BATCH=4 puts fewer samples through at once"
     if type(error).__name__ == "ValidationError":  # pydantic's, of a choice: lines, and a link
-        wrong = error.errors()[0]  # pyright: ignore[reportAttributeAccessIssue]
-        where = ".".join(map(str, (error.title, *wrong["loc"])))
+        refused: Any = error
+        wrong = refused.errors()[0]
+        where = ".".join(map(str, (refused.title, *wrong["loc"])))
         return f"{where} is {wrong['input']!r:.60}: {wrong['msg'].removeprefix('Value error, ')}"
     return text if isinstance(error, InputError | OSError) else None
 
