@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -79,6 +80,14 @@ def read_text(path: Path) -> str:
     if path.exists() and not path.is_file():
         raise OSError("no file")
     return path.read_text(encoding="utf-8-sig")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def seal(folder: Path, leave_out: Collection[str] = ()) -> None:

@@ -47,6 +47,7 @@ def named_folder(text: str) -> Path:
     return Path(text)
 
 
+FOLDER: Any = {"parser": named_folder, "metavar": "PATH"}
 PhotosArgument = Annotated[
     Path, typer.Argument(help="Folder of photos: JPEG, PNG, BMP, WebP, in sub-folders too.")
 ]
@@ -57,11 +58,7 @@ DataOption = Annotated[
 RunsOption = Annotated[
     Path | None,
     typer.Option(
-        "--runs",
-        envvar="WSSS_RUNS",
-        parser=named_folder,
-        metavar="PATH",
-        help="Folder of the results; default: runs.",
+        "--runs", envvar="WSSS_RUNS", help="Folder of the results; default: runs.", **FOLDER
     ),
 ]
 ProfileOption = Annotated[

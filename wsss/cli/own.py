@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsss.cli.options import PhotosArgument, PrecisionOption, WorkersOption, named_folder
+from wsss.cli.options import FOLDER, PhotosArgument, PrecisionOption, WorkersOption
 from wsss.cli.segment import predict_files
 from wsss.errors import InputError
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 OutOption = Annotated[
     Path,
     typer.Option(
-        parser=named_folder,
-        metavar="PATH",
-        help="Folder for all that is made; the same command again goes on there.",
+        help="Folder for all that is made; the same command again goes on there.", **FOLDER
     ),
 ]
 LabelsOption = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -194,6 +193,7 @@ def verify(
     ] = False,
 ) -> None:
     """Compare every file of every result with the checksum written with it."""
+    from wsss.files import remove
     from wsss.stages import Store, default_runs
 
     runs = runs or default_runs()
@@ -208,7 +208,7 @@ def verify(
         damaged += 1
         typer.echo(f"{path}: {damage}; {len(needed_by)} results were made of it")
         if repair:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            remove(path)
     typer.echo(
         f"{count} results, {damaged} damaged"
         + (" and removed: what needs them computes them again" if repair and damaged else "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsss.cli.options import PhotosArgument, named_folder
+from wsss.cli.options import FOLDER, PhotosArgument
 from wsss.errors import InputError, require_writable
 
 if TYPE_CHECKING:
@@ -56,10 +56,7 @@ def predict(
     model: ModelArgument,
     photos: PhotosArgument,
     masks_to: Annotated[
-        Path,
-        typer.Option(
-            parser=named_folder, metavar="PATH", help="Folder for the masks, a palette PNG a photo."
-        ),
+        Path, typer.Option(help="Folder for the masks, a palette PNG a photo.", **FOLDER)
     ],
     crf: Annotated[
         bool, typer.Option("--crf", help="Let masks follow the photo's edges (a dense CRF).")

@@ -36,7 +36,7 @@ class ThresholdSeed:
     class_conflict: ClassConflict = "argmax"
 
     def __post_init__(self) -> None:
-        _require(self.foreground_above, self.background_below, self.class_conflict)
+        _require_in_range(self.foreground_above, self.background_below, self.class_conflict)
 
     def __call__(self, image: np.ndarray, cams: Sequence[Tensor], saliency: Tensor) -> list[Tensor]:
         """Make a seed of each map of an image, see `wsss.seeds.SeedRule`."""
@@ -110,7 +110,7 @@ def threshold_seed(
     Fan et al., Sec. 4.2, second paragraph.
     """
     check_maps(cam, saliency)
-    _require(foreground_above, background_below, class_conflict)
+    _require_in_range(foreground_above, background_below, class_conflict)
     if not cam.shape[1] < ignore_index <= 255:
         raise InputError(
             f"threshold_seed: ignore_index is {ignore_index}; beside {cam.shape[1]} classes "
@@ -125,7 +125,9 @@ def threshold_seed(
     return seed.masked_fill(unknown, ignore_index).to(torch.uint8)
 
 
-def _require(foreground_above: float, background_below: float, class_conflict: str) -> None:
+def _require_in_range(
+    foreground_above: float, background_below: float, class_conflict: str
+) -> None:
     require_word("threshold seeds: class_conflict", class_conflict, ClassConflict)
     if not (0 <= foreground_above <= 1 and 0 <= background_below <= 1):
         raise InputError(

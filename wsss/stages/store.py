@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from wsss.errors import InputError, room_told
-from wsss.files import find_damage, flush_names, seal
+from wsss.files import find_damage, flush_names, remove, seal
 from wsss.paper import Testing
 from wsss.stages.provenance import write_provenance
 from wsss.stages.records import CLONE, CLONED, Records
@@ -316,4 +315,4 @@ def _keep_only(part: Path, patterns: Sequence[str]) -> None:
     kept = {path for pattern in patterns for path in part.glob(pattern)}
     for path in part.iterdir():
         if path not in kept:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            remove(path)
